@@ -1,0 +1,191 @@
+// Package catalog is what inroads knows before it looks at any cluster: the
+// documented paths into a cluster, the hops of each, and the claims that a run
+// can prove or disprove. It is data and its validation; it does no I/O.
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ID is the stable id of a claim: its group, a slash and a name, all lower
+// case ("kubectl-proxy/api-root"). An id is never used for another claim.
+type ID string
+
+// PathID names a path: one documented way in.
+type PathID string
+
+// Level tells how far a claim is from the page that inroads proves.
+type Level string
+
+const (
+	// Core claims are made by the page "Accessing Clusters" itself.
+	Core Level = "core"
+	// Linked claims are made by a page that it links to.
+	Linked Level = "linked"
+	// Extended claims go beyond the documentation.
+	Extended Level = "extended"
+)
+
+// Levels returns every level, nearest to the page first.
+func Levels() []Level { return []Level{Core, Linked, Extended} }
+
+// Feature is something that a claim needs of a cluster or of the machine that
+// runs inroads. A claim whose feature is missing is not applicable there.
+type Feature string
+
+const (
+	// Pods means that the run may create pods, and that its images are there.
+	Pods Feature = "pods"
+	// MultiNode means two or more nodes that schedule pods.
+	MultiNode Feature = "multi-node"
+	// HostTools means bash, curl, grep, cut, tr and base64 on this machine.
+	HostTools Feature = "host-tools"
+	// IPv6Loopback means that ::1 can be listened on.
+	IPv6Loopback Feature = "ipv6-loopback"
+	// ClusterScoped means that the run may create cluster-scoped objects.
+	ClusterScoped Feature = "cluster-scoped"
+)
+
+// Source is where a claim is documented.
+type Source struct {
+	// Page is the path of the page below the documentation's root, in English.
+	Page string
+	// Section is the anchor of the section, or "" for the page as a whole.
+	Section string
+	// Version is the Kubernetes version whose documentation was read.
+	Version string
+}
+
+// URL returns the address of the documentation's section.
+func (s Source) URL() string {
+	u := "https://kubernetes.io/docs/" + s.Page + "/"
+	if s.Section != "" {
+		u += "#" + s.Section
+	}
+	return u
+}
+
+// Fault is one way to break a cluster or a client that must turn a claim red.
+type Fault struct {
+	// Name is the stable name of the fault ("ca-wrong").
+	Name string
+	// Hop is the hop that the fault breaks and that a run must blame.
+	Hop Hop
+	// How says in a few words what is done.
+	How string
+}
+
+// Claim is one sentence of the documentation about a path, in the present
+// tense, that a run can prove false.
+type Claim struct {
+	ID       ID
+	Path     PathID
+	Level    Level
+	Sentence string
+	Source   Source
+	// Expect is what the path's own caller observes on an honest cluster.
+	Expect Outcome
+	// Deviation is what the page says where a real cluster does something
+	// else. Empty means that the page is right. The spec asserts what really
+	// happens, which is what Sentence says.
+	Deviation string
+	Needs     []Feature
+	// Faults are what must turn the claim red. A claim without one is a
+	// defect of the catalogue: it could not fail.
+	Faults []Fault
+	// Timeout bounds the spec; zero means DefaultTimeout.
+	Timeout time.Duration
+}
+
+// DefaultTimeout bounds the spec of a claim that sets no timeout of its own.
+const DefaultTimeout = 90 * time.Second
+
+// Bound returns the time that the spec of the claim may take.
+func (c Claim) Bound() time.Duration { return cmp.Or(c.Timeout, DefaultTimeout) }
+
+// Path is one documented way in, with its hops in the order that a request
+// meets them.
+type Path struct {
+	ID    PathID
+	Title string
+	Hops  []Hop
+}
+
+var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// Claims returns every claim, sorted by id.
+func Claims() []Claim {
+	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims)
+	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// Lookup returns the claim with the given id.
+func Lookup(id ID) (Claim, error) {
+	all := Claims()
+	i := slices.IndexFunc(all, func(c Claim) bool { return c.ID == id })
+	if i < 0 {
+		return Claim{}, fmt.Errorf("looking up claim %q: no such claim; 'inroads list' prints them", id)
+	}
+	return all[i], nil
+}
+
+// LookupPath returns the path with the given id.
+func LookupPath(id PathID) (Path, error) {
+	i := slices.IndexFunc(paths, func(p Path) bool { return p.ID == id })
+	if i < 0 {
+		return Path{}, fmt.Errorf("looking up path %q: no such path", id)
+	}
+	return paths[i], nil
+}
+
+// Paths returns every path in the order of the documentation.
+func Paths() []Path { return slices.Clone(paths) }
+
+// Validate returns an error for the first claim that is not fit to be run: a
+// malformed or repeated id, an unknown path, a missing sentence, source,
+// expected outcome or fault, or a fault on a hop that its path does not have.
+func Validate() error {
+	seen := map[ID]bool{}
+	for _, c := range Claims() {
+		if err := c.validate(); err != nil {
+			return fmt.Errorf("validating claim %q: %w", c.ID, err)
+		}
+		if seen[c.ID] {
+			return fmt.Errorf("validating claim %q: the id is used twice", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	return nil
+}
+
+func (c Claim) validate() error {
+	path, err := LookupPath(c.Path)
+	switch {
+	case !idPattern.MatchString(string(c.ID)):
+		return fmt.Errorf("the id is not of the form group/name")
+	case err != nil:
+		return err
+	case !slices.Contains(Levels(), c.Level):
+		return fmt.Errorf("unknown level %q", c.Level)
+	case c.Sentence == "" || strings.HasSuffix(c.Sentence, "."):
+		return fmt.Errorf("the sentence is empty or ends in a full stop")
+	case c.Source.Page == "" || c.Source.Version == "":
+		return fmt.Errorf("the source names no page or no version")
+	case c.Expect == Unknown:
+		return fmt.Errorf("no outcome is expected")
+	case len(c.Faults) == 0:
+		return fmt.Errorf("no fault is named that would turn it red")
+	}
+	for _, f := range c.Faults {
+		if f.Name == "" || f.How == "" || !slices.Contains(path.Hops, f.Hop) {
+			return fmt.Errorf("fault %q: it needs a name, a description and a hop of path %q, not %q", f.Name, path.ID, f.Hop)
+		}
+	}
+	return nil
+}

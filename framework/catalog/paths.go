@@ -1,0 +1,26 @@
+package catalog
+
+const (
+	// PathKubectl is access with kubectl and its stored configuration.
+	PathKubectl PathID = "kubectl"
+	// PathConfigView is kubectl config view, which tells what kubectl knows.
+	PathConfigView PathID = "config-view"
+	// PathKubectlProxy is plain HTTP to kubectl proxy on the caller's host.
+	PathKubectlProxy PathID = "kubectl-proxy"
+	// PathToken is direct REST access with a token that the caller extracted.
+	PathToken PathID = "token"
+	// PathInPod is access to the API from a container in the cluster.
+	PathInPod PathID = "pod"
+	// PathAPIServerProxy is access to services, pods and nodes through the
+	// API server's proxy.
+	PathAPIServerProxy PathID = "apiserver-proxy"
+)
+
+var paths = []Path{
+	{PathKubectl, "kubectl with its stored configuration", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathConfigView, "kubectl config view", []Hop{HopTool, HopConfig}},
+	{PathKubectlProxy, "kubectl proxy", []Hop{HopTool, HopConfig, HopLocalProxy, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathInPod, "the API from a pod", []Hop{HopTool, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopService, HopEndpoint, HopNode, HopBackend}},
+}

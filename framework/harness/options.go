@@ -1,0 +1,81 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+)
+
+// EnvOptions names the environment variable that carries Options, as JSON, to
+// every process of a run. Options hold no secret.
+const EnvOptions = "INROADS_OPTIONS"
+
+// Options are what a run was asked to do. The zero value makes a kind cluster
+// of the default topology, proves every claim on it and deletes it.
+type Options struct {
+	// Kubeconfig and Context select a cluster that someone set up. Both empty
+	// means that the run makes its own with kind.
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	Context    string `json:"context,omitempty"`
+	// ClusterName is the name of the kind cluster; "" means DefaultClusterName.
+	ClusterName string `json:"clusterName,omitempty"`
+	// KindConfig is the path of a kind configuration; "" means the topology
+	// that inroads embeds.
+	KindConfig string `json:"kindConfig,omitempty"`
+	// NodeImage is the kind node image to use; "" lets inroads choose or build.
+	NodeImage string `json:"nodeImage,omitempty"`
+	// KubernetesVersion is the version of a node image that inroads builds; ""
+	// means its default.
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+	// Keep leaves the cluster and its engine running, and takes a running one.
+	Keep bool `json:"keep,omitempty"`
+	// Kubectl is the kubectl under test; "" means the one that came with the
+	// node image, or else the one in PATH.
+	Kubectl string `json:"kubectl,omitempty"`
+	// Images replace the container images that specs run.
+	Images cluster.Images `json:"images"`
+	// Artifacts is the folder of reports; "" means DefaultArtifacts.
+	Artifacts string `json:"artifacts,omitempty"`
+	// Claims, Paths and Levels select what is proven; each empty means all.
+	Claims []catalog.ID     `json:"claims,omitempty"`
+	Paths  []catalog.PathID `json:"paths,omitempty"`
+	Levels []catalog.Level  `json:"levels,omitempty"`
+	// Clusters are those that another process of this run has made.
+	Clusters []cluster.Ref `json:"clusters,omitempty"`
+}
+
+const (
+	// DefaultClusterName is the name of the kind cluster of a run.
+	DefaultClusterName = "inroads"
+	// DefaultArtifacts is the folder of reports, below the working directory.
+	DefaultArtifacts = "_artifacts"
+)
+
+// Existing is whether the run proves a cluster that someone else set up.
+func (o Options) Existing() bool { return o.Kubeconfig != "" || o.Context != "" }
+
+// OptionsFromEnv returns the options that EnvOptions carries, or the zero value
+// when it is not set.
+func OptionsFromEnv() (Options, error) {
+	var o Options
+	raw := os.Getenv(EnvOptions)
+	if raw == "" {
+		return o, nil
+	}
+	if err := json.Unmarshal([]byte(raw), &o); err != nil {
+		return o, fmt.Errorf("reading %s: %w", EnvOptions, err)
+	}
+	return o, nil
+}
+
+// Environ returns the options as an entry of a process environment.
+func (o Options) Environ() (string, error) {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return "", fmt.Errorf("writing %s: %w", EnvOptions, err)
+	}
+	return EnvOptions + "=" + string(raw), nil
+}
