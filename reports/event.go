@@ -1,0 +1,62 @@
+package reports
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
+
+// EnvEvents names the environment variable with the path of the file or FIFO
+// to which a run appends its events as they happen.
+const EnvEvents = "INROADS_EVENTS"
+
+// maxEventReason keeps an event below the 4096 bytes that a pipe takes in one
+// piece, whoever else writes to it, however the reason is escaped.
+const maxEventReason = 512
+
+// Event is the verdict of one claim, as soon as it is known.
+type Event struct {
+	Claim    catalog.ID      `json:"claim"`
+	Verdict  catalog.Verdict `json:"verdict"`
+	Reason   string          `json:"reason,omitempty"`
+	Duration Duration        `json:"duration"`
+}
+
+// AppendEvent writes the event as one line of JSON, in a single write, to the
+// end of the existing file or FIFO at path. An empty path is nobody listening,
+// and so is a FIFO without a reader: neither is an error.
+func AppendEvent(path string, e Event) error {
+	if path == "" {
+		return nil
+	}
+	e.Reason = clip(clean(e.Reason), maxEventReason)
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("writing an event: %w", err)
+	}
+	// Without O_NONBLOCK, opening a FIFO that nobody reads would wait forever.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		if errIsNoReader(err) {
+			return nil
+		}
+		return fmt.Errorf("writing an event: %w", err)
+	}
+	_, err = f.Write(append(line, '\n'))
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil && !errIsNoReader(err) {
+		return fmt.Errorf("writing an event: %w", err)
+	}
+	return nil
+}
+
+// errIsNoReader is whether the error says that nobody reads the FIFO.
+func errIsNoReader(err error) bool {
+	return errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.EPIPE)
+}

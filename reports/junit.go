@@ -1,0 +1,151 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2/reporters"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
+
+const (
+	junitSuite     = "inroads"
+	junitSetup     = "set-up"
+	junitTimestamp = "2006-01-02T15:04:05"
+	// maxJUnitMessage bounds the message attribute, which viewers show in one
+	// line; the whole reason is in the element's text.
+	maxJUnitMessage = 300
+	// maxJUnitText bounds the text of a failure; report.json has the rest.
+	maxJUnitText = 3 << 10
+)
+
+// JUnit returns the report as JUnit XML in Ginkgo's format: one test case for
+// each claim, named by its id, and one for the set-up when that failed. A
+// disproven claim is a failure, an inconclusive one an error, and one that is
+// skipped or not applicable is skipped.
+func (r Report) JUnit() ([]byte, error) {
+	suite := reporters.JUnitTestSuite{
+		Name:      junitSuite,
+		Package:   r.Documentation.Title,
+		Timestamp: r.Started.Format(junitTimestamp),
+		Properties: reporters.JUnitProperties{Properties: []reporters.JUnitProperty{
+			{Name: "tool", Value: r.Tool.Name + " " + r.Tool.Version},
+			{Name: "documentation", Value: fmt.Sprintf("%s %s %s", r.Documentation.Title, r.Documentation.Version, r.Documentation.Commit)},
+			{Name: "result", Value: string(r.Result)},
+		}},
+		TestCases: []reporters.JUnitTestCase{},
+	}
+	if !r.Finished.IsZero() {
+		suite.Time = r.Finished.Sub(r.Started).Seconds()
+	}
+	for _, c := range r.Clusters {
+		suite.Properties.Properties = append(suite.Properties.Properties, reporters.JUnitProperty{
+			Name:  "cluster",
+			Value: fmt.Sprintf("%s %s %s %d nodes", c.Name, c.Provider, c.KubernetesVersion, c.Nodes),
+		})
+	}
+	if r.Setup != nil {
+		suite.Errors++
+		suite.TestCases = append(suite.TestCases, setupCase(*r.Setup))
+	}
+	for _, c := range r.Claims {
+		switch c.Verdict {
+		case catalog.Disproven:
+			suite.Failures++
+		case catalog.Inconclusive:
+			suite.Errors++
+		case catalog.Skipped, catalog.NotApplicable:
+			suite.Skipped++
+		}
+		suite.TestCases = append(suite.TestCases, claimCase(c))
+	}
+	suite.Tests = len(suite.TestCases)
+
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	enc := xml.NewEncoder(&out)
+	enc.Indent("", "  ")
+	err := enc.Encode(reporters.JUnitTestSuites{
+		Tests:      suite.Tests,
+		Disabled:   suite.Disabled + suite.Skipped,
+		Errors:     suite.Errors,
+		Failures:   suite.Failures,
+		Time:       suite.Time,
+		TestSuites: []reporters.JUnitTestSuite{suite},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the report as JUnit XML: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func setupCase(f SetupFailure) reporters.JUnitTestCase {
+	return reporters.JUnitTestCase{
+		Name:       junitSetup,
+		Classname:  junitSuite,
+		Status:     string(catalog.Inconclusive),
+		Properties: properties("stage", f.Stage, "hop", string(f.Hop), "code", f.Code),
+		Error: &reporters.JUnitError{
+			Message:     clip(f.Stage+": "+f.Message, maxJUnitMessage),
+			Type:        string(catalog.Inconclusive),
+			Description: f.Message,
+		},
+	}
+}
+
+func claimCase(c Claim) reporters.JUnitTestCase {
+	deviates := ""
+	if c.Deviates {
+		deviates = c.Deviation
+	}
+	tc := reporters.JUnitTestCase{
+		Name:      string(c.ID),
+		Classname: string(c.Path),
+		Status:    string(c.Verdict),
+		Time:      time.Duration(c.Duration).Seconds(),
+		Properties: properties(
+			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
+			"verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code),
+	}
+	message := clip(c.Reason, maxJUnitMessage)
+	switch c.Verdict {
+	case catalog.Disproven:
+		tc.Failure = &reporters.JUnitFailure{Message: message, Type: string(c.Verdict), Description: c.explain()}
+	case catalog.Inconclusive:
+		tc.Error = &reporters.JUnitError{Message: message, Type: string(c.Verdict), Description: c.explain()}
+	case catalog.Skipped, catalog.NotApplicable:
+		tc.Skipped = &reporters.JUnitSkipped{Message: string(c.Verdict) + ": " + message}
+	}
+	return tc
+}
+
+// explain returns the claim, the reason of its verdict and the evidence.
+func (c Claim) explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "claim: %s\n%s\n", c.Sentence, c.Reason)
+	for i, s := range c.Steps {
+		b.WriteString(strconv.Itoa(i+1) + ". " + s.String() + "\n")
+		if s.Detail != "" {
+			b.WriteString("   " + strings.ReplaceAll(s.Detail, "\n", "\n   ") + "\n")
+		}
+	}
+	return clip(b.String(), maxJUnitText)
+}
+
+// properties returns the properties of name and value pairs, without those
+// that have no value.
+func properties(pairs ...string) *reporters.JUnitProperties {
+	var out reporters.JUnitProperties
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out.Properties = append(out.Properties, reporters.JUnitProperty{Name: pairs[i], Value: pairs[i+1]})
+		}
+	}
+	return &out
+}
