@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -39,21 +40,23 @@ func (e Entry) String() string {
 
 // String returns the step in one line.
 func (s Step) String() string {
-	out := string(s.Outcome)
+	out := s.What + ": "
+	if s.Hop != "" {
+		out = "[" + string(s.Hop) + "] " + out
+	}
+	out += cmp.Or(string(s.Outcome), "could not run")
 	if s.Status != 0 {
-		out += fmt.Sprintf(" (HTTP %d)", s.Status)
+		out += fmt.Sprintf(", HTTP %d", s.Status)
 	}
-	if s.ExitCode != 0 {
-		out += fmt.Sprintf(" (exit code %d)", s.ExitCode)
+	if s.Exit != 0 {
+		out += fmt.Sprintf(", exit code %d", s.Exit)
 	}
+	if s.Want != catalog.Unknown && s.Want != s.Outcome {
+		out += ", want " + string(s.Want)
+	}
+	out += fmt.Sprintf(", %d ms", s.Milliseconds)
 	if s.Command != "" {
-		out += " <- " + s.Command
-	}
-	if s.Title != "" {
-		out = s.Title + ": " + out
-	}
-	if s.Duration != 0 {
-		out += " in " + s.Duration.String()
+		out += ": " + s.Command
 	}
 	return out
 }

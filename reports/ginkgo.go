@@ -14,18 +14,8 @@ const (
 	reasonInterrupted = "interrupted"
 	reasonNoSpec      = "no spec of this build proves it"
 	reasonNotRun      = "its spec did not run"
-	reasonNoWord      = "its spec was skipped without a reason"
 	stageSpecs        = "setting up the specs"
 )
-
-// labelPrefix marks the label of a spec that names its claim.
-const labelPrefix = "claim:"
-
-// Label returns the Ginkgo label that binds a spec to its claim. A label may
-// hold no slash.
-func Label(id catalog.ID) string {
-	return labelPrefix + strings.ReplaceAll(string(id), "/", ".")
-}
 
 // FromGinkgo returns the report of a Ginkgo run. The state of a spec tells the
 // verdict of its claim, unless the spec's Entry does:
@@ -53,10 +43,12 @@ func FromGinkgo(g types.Report, m Meta) Report {
 		if spec.LeafNodeType != types.NodeTypeIt {
 			continue
 		}
-		c, ok := claimOf(spec, m.Selected)
-		if !ok {
+		id := claimOf(spec)
+		i := slices.IndexFunc(m.Claims, func(c catalog.Claim) bool { return c.ID == id })
+		if i < 0 {
 			continue
 		}
+		c := m.Claims[i]
 		one := judge(c, spec)
 		if one.Verdict == catalog.Skipped && one.Reason == "" {
 			switch {
@@ -92,38 +84,24 @@ func FromGinkgo(g types.Report, m Meta) Report {
 	return r
 }
 
-// EventOf returns the event of a spec that has ended, or false for what is not
-// the spec of a selected claim that ran.
-func EventOf(spec types.SpecReport, selected []catalog.Claim) (Event, bool) {
-	if spec.LeafNodeType != types.NodeTypeIt || spec.State.Is(types.SpecStateInvalid|types.SpecStatePending) {
-		return Event{}, false
-	}
-	c, ok := claimOf(spec, selected)
-	if !ok {
-		return Event{}, false
-	}
-	one := judge(c, spec)
+// EventOf returns what the spec of a claim, which has ended, is the event of.
+func EventOf(spec types.SpecReport) Event {
+	one := judge(catalog.Claim{ID: claimOf(spec)}, spec)
 	if one.Verdict == catalog.Skipped && one.Reason == "" {
-		one.Reason = reasonNoWord
+		one.Reason = reasonNotRun
 	}
-	return Event{Claim: one.ID, Verdict: one.Verdict, Reason: one.Reason, Duration: one.Duration}, true
+	return Event{Claim: one.ID, Verdict: one.Verdict, Reason: one.Reason, Duration: one.Duration}
 }
 
-// claimOf returns the selected claim that the spec proves: the one that its
-// entry names, or else its label.
-func claimOf(spec types.SpecReport, selected []catalog.Claim) (catalog.Claim, bool) {
-	entry, ok := entryOf(spec)
-	labels := spec.Labels()
-	i := slices.IndexFunc(selected, func(c catalog.Claim) bool {
-		if ok {
-			return c.ID == entry.Claim
-		}
-		return slices.Contains(labels, Label(c.ID))
-	})
-	if i < 0 {
-		return catalog.Claim{}, false
+// claimOf returns the id of the claim that the spec proves: the one that its
+// entry names, or else what stands before the colon in its text. A spec that
+// never ran has no entry.
+func claimOf(spec types.SpecReport) catalog.ID {
+	if entry, ok := entryOf(spec); ok {
+		return entry.Claim
 	}
-	return selected[i], true
+	id, _, _ := strings.Cut(spec.LeafNodeText, ":")
+	return catalog.ID(id)
 }
 
 // judge returns the claim with the verdict of one spec. A skip that gives no
@@ -134,8 +112,7 @@ func judge(c catalog.Claim, spec types.SpecReport) Claim {
 	one.Duration = Duration(spec.RunTime.Round(time.Millisecond))
 	one.Hop, one.Code = entry.Hop, clean(entry.Code)
 	for _, s := range entry.Steps {
-		s.Title, s.Command, s.Detail = clean(s.Title), clip(clean(s.Command), maxCommand), clip(clean(s.Detail), maxDetail)
-		s.Duration = Duration(time.Duration(s.Duration).Round(time.Millisecond))
+		s.What, s.Command = clip(clean(s.What), maxCommand), clip(clean(s.Command), maxCommand)
 		one.Steps = append(one.Steps, s)
 	}
 	message := spec.Failure.Message

@@ -131,9 +131,6 @@ func (c Claim) explain() string {
 	fmt.Fprintf(&b, "claim: %s\n%s\n", c.Sentence, c.Reason)
 	for i, s := range c.Steps {
 		b.WriteString(strconv.Itoa(i+1) + ". " + s.String() + "\n")
-		if s.Detail != "" {
-			b.WriteString("   " + strings.ReplaceAll(s.Detail, "\n", "\n   ") + "\n")
-		}
 	}
 	return clip(b.String(), maxJUnitText)
 }

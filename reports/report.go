@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -135,19 +136,23 @@ type Claim struct {
 
 // Step is one thing that a spec did and what it observed.
 type Step struct {
-	// Title says in a few words what was tried, or is empty.
-	Title string `json:"title,omitempty"`
+	// Hop is the hop that the step is about.
+	Hop catalog.Hop `json:"hop,omitempty"`
+	// What says in a few words what was tried.
+	What string `json:"what"`
 	// Command is the command or request, redacted.
 	Command string `json:"command,omitempty"`
+	// Want is the outcome that the spec asserts, or Unknown where it asserts
+	// something else of the result.
+	Want catalog.Outcome `json:"want,omitempty"`
 	// Outcome is what the caller observed.
 	Outcome catalog.Outcome `json:"outcome,omitempty"`
 	// Status is the HTTP status, or 0 if no response arrived.
 	Status int `json:"status,omitempty"`
-	// ExitCode is the exit code of the command, or 0 if there was none.
-	ExitCode int      `json:"exitCode,omitempty"`
-	Duration Duration `json:"duration"`
-	// Detail is what else there is to say, such as the end of the output.
-	Detail string `json:"detail,omitempty"`
+	// Exit is the exit code of the command, or 0 if there was none.
+	Exit int `json:"exit,omitempty"`
+	// Milliseconds is how long the step took.
+	Milliseconds int64 `json:"milliseconds"`
 }
 
 // Duration is a time.Duration that is written as text ("1.25s"), rounded to
@@ -176,14 +181,27 @@ func (d *Duration) UnmarshalJSON(raw []byte) error {
 
 // Meta is what a report says of the run itself, whatever came of the claims.
 type Meta struct {
-	// Version is that of inroads.
-	Version  string
+	// Version is that of inroads; "" means the one that this binary was built
+	// from.
+	Version string
+	// Started and Finished bound the run; FromGinkgo takes those of the Ginkgo
+	// suite where they are zero.
 	Started  time.Time
 	Finished time.Time
 	Clusters []Cluster
-	// Selected are the claims that the run was asked for. No other claim
-	// appears in the report.
-	Selected []catalog.Claim
+	// Claims are those that the run was asked for. No other claim appears in
+	// the report.
+	Claims []catalog.Claim
+}
+
+// Version returns the version of inroads that this binary was built from, as Go
+// stamped it ("v0.1.0", or a pseudo-version with the commit).
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
 }
 
 // ToolName is the name of the program in reports.
@@ -229,7 +247,7 @@ func assemble(m Meta, judge func(catalog.Claim) Claim) Report {
 	r := Report{
 		APIVersion:    APIVersion,
 		Kind:          Kind,
-		Tool:          Tool{Name: ToolName, Version: m.Version},
+		Tool:          Tool{Name: ToolName, Version: cmp.Or(m.Version, Version())},
 		Documentation: AccessingClusters(),
 		Started:       m.Started.UTC(),
 		Finished:      m.Finished.UTC(),
@@ -240,7 +258,7 @@ func assemble(m Meta, judge func(catalog.Claim) Claim) Report {
 		r.Clusters = []Cluster{}
 	}
 	slices.SortFunc(r.Clusters, func(a, b Cluster) int { return cmp.Compare(a.Name, b.Name) })
-	for _, c := range m.Selected {
+	for _, c := range m.Claims {
 		r.Claims = append(r.Claims, judge(c))
 	}
 	slices.SortFunc(r.Claims, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })

@@ -10,7 +10,6 @@ import (
 const (
 	maxReason  = 4 << 10
 	maxCommand = 1 << 10
-	maxDetail  = 2 << 10
 )
 
 // redact takes credentials out of a text.
