@@ -1,0 +1,128 @@
+package probe
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strings"
+)
+
+// secretKeys are the names of fields, in kubeconfigs, exec credentials and
+// OAuth answers, whose value is a credential.
+const secretKeys = `client-key-data|clientKeyData|token|bearerToken|password|id-token|idToken|id_token|` +
+	`refresh-token|refreshToken|refresh_token|access-token|accessToken|access_token|client-secret|clientSecret|client_secret`
+
+var (
+	pemKey        = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)
+	encodedPEM    = regexp.MustCompile(`LS0tLS1CRUdJTi[A-Za-z0-9+/_-]+=*`)
+	jwt           = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`)
+	bootstrap     = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b`)
+	authorization = regexp.MustCompile(`(?i)(\bauthorization["']?\s*[:=]\s*\[?["']?(?:(?:basic|bearer|negotiate|digest)\s+)?)[^\s"'\]]+`)
+	bearer        = regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/-]{8,}=*`)
+	basic         = regexp.MustCompile(`\bBasic\s+([A-Za-z0-9+/]{4,}={0,2})`)
+	userinfo      = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'<>]*@`)
+	flag          = regexp.MustCompile(`(--(?:token|password)(?:=|\s+))("[^"]*"|'[^']*'|[^\s"']+)`)
+	// jsonValue also takes JSON that was quoted once more into a string.
+	jsonValue = regexp.MustCompile(`(?i)(\\*"(?:` + secretKeys + `)\\*"\s*:\s*)(?:\\+"[^"]*\\+"|"(?:[^"\\]|\\.)*")`)
+	// yamlLine is a field on a line of its own.
+	yamlLine = regexp.MustCompile(`(?i)^(\s*(?:-\s+)*["']?(?:` + secretKeys + `)["']?\s*:)(?:\s+(\S.*)|\s*)$`)
+	// inline is a field in running text or flow YAML. The value must look
+	// like a credential, for "invalid token: it has expired" is to be read.
+	inline = regexp.MustCompile(`(?i)(\b(?:` + secretKeys + `)["']?\s*[:=]\s*["']?)([A-Za-z0-9+/_=.~-]{16,})`)
+	flow   = regexp.MustCompile(`(?i)([{,]\s*["']?(?:` + secretKeys + `)["']?\s*:\s*)("[^"]*"|'[^']*'|[^\s,}"']+)`)
+)
+
+// Redact returns the text without the credentials in it: private keys in PEM,
+// as they are or in base64, JWTs, bearer and bootstrap tokens, Authorization
+// headers, user and password in URLs, values of --token and --password, and
+// values of the credential fields of kubeconfigs and exec credentials in YAML
+// and JSON. It prefers to remove too much. Redacting twice changes nothing.
+func Redact(text string) string {
+	text = pemKey.ReplaceAllString(text, redacted)
+	text = encodedPEM.ReplaceAllStringFunc(text, redactEncoded)
+	text = jsonValue.ReplaceAllStringFunc(text, redactJSON)
+	text = redactYAML(text)
+	text = flow.ReplaceAllString(text, "${1}"+redacted)
+	text = jwt.ReplaceAllString(text, redacted)
+	text = authorization.ReplaceAllString(text, "${1}"+redacted)
+	text = bearer.ReplaceAllString(text, "${1}"+redacted)
+	text = basic.ReplaceAllStringFunc(text, redactBasic)
+	text = userinfo.ReplaceAllString(text, "${1}"+redacted+"@")
+	text = flag.ReplaceAllString(text, "${1}"+redacted)
+	text = inline.ReplaceAllString(text, "${1}"+redacted)
+	return bootstrap.ReplaceAllString(text, redacted)
+}
+
+// redactEncoded removes base64 of a PEM block, unless it is a certificate,
+// which is public and worth comparing.
+func redactEncoded(block string) string {
+	head := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(block, "="))
+	head = head[:len(head)/4*4]
+	raw, err := base64.StdEncoding.DecodeString(head)
+	if err == nil && strings.Contains(string(raw), "-----BEGIN CERTIFICATE-----") && !strings.Contains(string(raw), "PRIVATE KEY") {
+		return block
+	}
+	return redacted
+}
+
+func redactJSON(pair string) string {
+	head := jsonValue.FindStringSubmatch(pair)[1]
+	quote := `"`
+	if rest := pair[len(head):]; strings.HasPrefix(rest, `\`) {
+		quote = rest[:strings.Index(rest, `"`)+1]
+	}
+	return head + quote + redacted + quote
+}
+
+func redactBasic(header string) string {
+	value := basic.FindStringSubmatch(header)[1]
+	raw, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || !strings.Contains(string(raw), ":") {
+		return header
+	}
+	return "Basic " + redacted
+}
+
+// redactYAML removes the values of credential fields, with the lines that a
+// block or folded value goes on over.
+func redactYAML(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	out := make([]string, 0, len(lines))
+	for i := 0; i < len(lines); i++ {
+		line, ending := cutEnding(lines[i])
+		m := yamlLine.FindStringSubmatch(line)
+		if m == nil {
+			out = append(out, lines[i])
+			continue
+		}
+		folded := false
+		for i+1 < len(lines) && continues(lines[i+1], indent(line)) {
+			i++
+			folded = true
+			_, ending = cutEnding(lines[i])
+		}
+		if m[2] == "" && !folded {
+			out = append(out, line+ending)
+			continue
+		}
+		comma := ""
+		if strings.HasSuffix(m[2], ",") {
+			comma = ","
+		}
+		out = append(out, m[1]+" "+redacted+comma+ending)
+	}
+	return strings.Join(out, "")
+}
+
+func cutEnding(line string) (text, ending string) {
+	text = strings.TrimRight(line, "\r\n")
+	return text, line[len(text):]
+}
+
+// indent counts what stands before the first character of a field's name; the
+// dash of a list item counts, as YAML has it.
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t-")) }
+
+func continues(line string, than int) bool {
+	text, _ := cutEnding(line)
+	return strings.TrimSpace(text) != "" && len(text)-len(strings.TrimLeft(text, " \t")) > than
+}
