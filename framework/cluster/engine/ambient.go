@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,9 @@ import (
 
 // answerTimeout is how long an engine may take to answer a question about itself.
 const answerTimeout = 15 * time.Second
+
+// errPoses tells that another engine's client has the name docker.
+var errPoses = errors.New("docker is not Docker's client")
 
 // ambient returns the engine that the environment reaches, nil when there is
 // none. The order is kind's own.
@@ -37,7 +41,17 @@ func ambient(ctx context.Context, o Options) (*Engine, error) {
 		if err == nil {
 			return e, nil
 		}
-		if setting, value := named(ctx, name); setting != "" {
+		if errors.Is(err, errPoses) && wanted == "" {
+			continue // that engine's turn comes
+		}
+		setting, value := named(ctx, name)
+		if setting != "" && errors.Is(err, exec.ErrNotFound) {
+			return nil, &MissingError{
+				Missing: fmt.Sprintf("Docker's client, to reach the engine %q, which %s names", value, setting),
+				Remedy:  "sudo apt-get install docker.io, or see https://docs.docker.com/engine/install/",
+			}
+		}
+		if setting != "" {
 			return nil, &MissingError{
 				Missing: fmt.Sprintf("the engine %q, which %s names: %v", value, setting, err),
 				Remedy:  "start that engine, or choose another: " + unset(setting),
@@ -107,7 +121,7 @@ func (e *Engine) ask(ctx context.Context) (*Engine, error) {
 		if out, err := e.output(ctx, "-v"); err != nil {
 			return nil, err
 		} else if !strings.HasPrefix(out, "Docker version") {
-			return nil, fmt.Errorf("%q is not Docker's client", strings.TrimSpace(out))
+			return nil, fmt.Errorf("%w but %q", errPoses, strings.TrimSpace(out))
 		}
 	}
 	format := "{{json .}}"

@@ -97,52 +97,57 @@ type Engine struct {
 }
 
 // Find returns the engine that the environment reaches, or else a private one
-// that runs, of which the caller then is a user until Release. It installs and
-// starts nothing; false means that there is none. The error is a *MissingError
-// when the environment names an engine and that one does not answer: another
-// is then not what the user asked for.
+// that runs, of which the caller then is a user until Release. It installs,
+// starts and, on Release, stops nothing; false means that there is no engine.
+// The error is a *MissingError when the environment names an engine and that one
+// does not answer: another is then not what the user asked for.
 func Find(ctx context.Context, o Options) (*Engine, bool, error) {
 	o, err := o.normal()
 	if err != nil {
 		return nil, false, err
 	}
+	e, err := find(ctx, o, false)
+	return e, e != nil, err
+}
+
+// find returns nil when there is no engine.
+func find(ctx context.Context, o Options, stops bool) (*Engine, error) {
 	p := newPrivate(o)
+	// A shell may have the private engine in its environment from an earlier run.
 	if os.Getenv(envHost) != p.host() {
 		e, err := ambient(ctx, o)
 		if e != nil || err != nil {
-			return e, e != nil, err
+			return e, err
 		}
 	}
-	e, err := p.join(ctx)
-	return e, e != nil, err
+	return p.join(ctx, stops)
 }
 
 // Ensure returns the engine that Find finds, or else installs what a private one
 // needs and starts it. Release must be called when the engine is no longer
-// needed. The error is a *MissingError when the machine's owner has to act.
+// needed: the last user of a private engine thereby stops it, unless one of its
+// users wanted it kept. The error is a *MissingError when the machine's owner has
+// to act.
 func Ensure(ctx context.Context, o Options) (*Engine, error) {
 	o, err := o.normal()
 	if err != nil {
 		return nil, err
 	}
-	e, ok, err := Find(ctx, o)
-	switch {
-	case err != nil:
+	e, err := find(ctx, o, true)
+	if err == nil && e == nil {
+		e, err = newPrivate(o).ensure(ctx)
+	}
+	if err != nil {
 		return nil, err
-	case !ok:
-		if e, err = newPrivate(o).ensure(ctx); err != nil {
-			return nil, err
-		}
-	case e.Private:
+	}
+	kind := "found " + e.Name
+	if e.Private {
+		kind = "private " + e.Name
 		if o.Keep {
 			if err := e.lease.private.keep(); err != nil {
 				return nil, errors.Join(err, e.Release(ctx))
 			}
 		}
-	}
-	kind := "found " + e.Name
-	if e.Private {
-		kind = "private " + e.Name
 	}
 	o.logf("using %s %s%s", kind, e.Version, at(e.Host))
 	for _, s := range e.Sandbox.reasons() {
@@ -164,9 +169,8 @@ func Stop(ctx context.Context, o Options) error {
 	return newPrivate(o).stop(ctx)
 }
 
-// Release ends this use of the engine. The last user of a private engine thereby
-// stops it, unless one of its users wanted it kept. Releasing twice, or an engine
-// that is not private, does nothing.
+// Release ends this use of the engine. Releasing twice, or an engine that is not
+// private, does nothing.
 func (e *Engine) Release(ctx context.Context) error {
 	if e.lease == nil {
 		return nil

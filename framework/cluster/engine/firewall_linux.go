@@ -103,14 +103,8 @@ func parseTables(saved string) []table {
 	return tables
 }
 
-// restore puts back what dockerd changed, unless another daemon is there to which
-// the changes may belong as well.
+// restore puts back what dockerd changed.
 func (f firewall) restore(ctx context.Context) error {
-	others, err := hold(func(pid int) bool { return program(pid) == "dockerd" })
-	if err != nil || len(others) > 0 {
-		closeAll(others)
-		return err
-	}
 	for _, tool := range tools {
 		tables, err := readTables(ctx, tool)
 		if err != nil {

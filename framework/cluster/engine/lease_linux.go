@@ -20,12 +20,13 @@ import (
 type lease struct {
 	private private
 	file    *flock.Flock
+	stops   bool // the engine, when it is the last
 }
 
 func (p private) leases() string { return filepath.Join(p.root, "leases") }
 
 // newLease makes the caller a user. The caller holds the engine's lock.
-func (p private) newLease() (*lease, error) {
+func (p private) newLease(stops bool) (*lease, error) {
 	if err := os.MkdirAll(p.leases(), 0o700); err != nil {
 		return nil, fmt.Errorf("joining the private engine: %w", err)
 	}
@@ -33,7 +34,7 @@ func (p private) newLease() (*lease, error) {
 	if ok, err := file.TryLock(); err != nil || !ok {
 		return nil, fmt.Errorf("joining the private engine: locking %q: %w", file.Path(), err)
 	}
-	return &lease{private: p, file: file}, nil
+	return &lease{private: p, file: file, stops: stops}, nil
 }
 
 // users returns the processes that use the engine, ascending, and forgets those
@@ -65,7 +66,7 @@ func (p private) users() ([]int, error) {
 	return slices.Compact(pids), nil
 }
 
-// release ends the use, and the engine with its last use.
+// release ends the use, and with the last one the engine.
 func (l *lease) release(ctx context.Context) error {
 	p := l.private
 	unlock, err := p.lock(ctx)
@@ -82,6 +83,9 @@ func (l *lease) release(ctx context.Context) error {
 	}
 	if len(users) > 0 {
 		p.o.logf("the private Docker daemon goes on, because processes %v use it", users)
+		return nil
+	}
+	if !l.stops {
 		return nil
 	}
 	if _, err := os.Stat(p.keepFile()); err == nil {

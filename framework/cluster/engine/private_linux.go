@@ -22,14 +22,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/engine/internal/capability"
+	"github.com/inroads-k8s/inroads/framework/cluster/engine/internal/ociruntime"
 	"github.com/inroads-k8s/inroads/framework/cluster/hostpackages"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
 const (
 	// runMax is the longest folder below which all sockets have a path that the
-	// kernel takes: 107 bytes, less the longest name that dockerd appends.
-	runMax = 107 - len("/containerd.sock.ttrpc") - len("0123456789")
+	// kernel takes: 107 bytes, less the longest name that a daemon appends.
+	runMax = 107 - len("/docker/libnetwork/0123456789ab.sock")
 	// startTimeout is how long a daemon may take until it answers.
 	startTimeout = 60 * time.Second
 	// endTimeout is how long a daemon may take to end before it is killed.
@@ -38,8 +40,8 @@ const (
 	pingTimeout = 5 * time.Second
 	// pollInterval is how often a starting daemon is asked: it has no way to call back.
 	pollInterval = 50 * time.Millisecond
-	// logTail is how many bytes of a daemon's log an error carries.
-	logTail = 2000
+	// logTail is how many lines of a daemon's log an error carries.
+	logTail = 4
 )
 
 // private is the engine below one cache folder, running or not.
@@ -72,6 +74,8 @@ type state struct {
 	LedgerID string   `json:"ledgerID"`
 	Boot     string   `json:"boot"`
 	Before   firewall `json:"before"`
+	// Absent are the files of dockerd's outside its own folders that were not there.
+	Absent []string `json:"absent"`
 }
 
 // lock takes the lock under which the engine is started, joined, left and stopped.
@@ -81,8 +85,9 @@ func (p private) lock(ctx context.Context) (func(), error) {
 	})
 }
 
-// join makes the caller a user of the engine; nil when it does not run.
-func (p private) join(ctx context.Context) (*Engine, error) {
+// join makes the caller a user of the engine; nil when it does not run. Only a
+// user who stops, and is the last one, stops it by releasing it.
+func (p private) join(ctx context.Context, stops bool) (*Engine, error) {
 	if _, err := os.Stat(p.socket()); err != nil {
 		return nil, nil
 	}
@@ -94,15 +99,15 @@ func (p private) join(ctx context.Context) (*Engine, error) {
 	if p.ping(ctx) != nil {
 		return nil, nil
 	}
-	return p.joinLocked(ctx)
+	return p.joinLocked(ctx, stops)
 }
 
-func (p private) joinLocked(ctx context.Context) (*Engine, error) {
+func (p private) joinLocked(ctx context.Context, stops bool) (*Engine, error) {
 	e, err := (&Engine{Name: Docker, Host: p.host(), Private: true}).ask(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if e.lease, err = p.newLease(); err != nil {
+	if e.lease, err = p.newLease(stops); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -126,11 +131,7 @@ func (p private) ensure(ctx context.Context) (*Engine, error) {
 			return nil, err
 		}
 	}
-	e, err := p.joinLocked(ctx)
-	if err == nil && p.o.Keep {
-		err = p.keep()
-	}
-	return e, err
+	return p.joinLocked(ctx, true)
 }
 
 // permitted tells why this process cannot have a private engine, nil when it can.
@@ -255,9 +256,12 @@ func (p private) record(ctx context.Context, before *state) error {
 	now := state{Boot: self.Boot}
 	if before != nil && before.Boot == self.Boot {
 		// The machine still bears the marks of the engine that died.
-		now.Before = before.Before
+		now.Before, now.Absent = before.Before, before.Absent
 	} else if now.Before, err = readFirewall(ctx); err != nil {
 		return err
+	}
+	if now.Absent == nil {
+		now.Absent = absent(strays)
 	}
 	now.LedgerID, err = l.Note(ledger.Entry{Kind: ledger.Engine, Name: p.root, Engine: p.host()})
 	if err != nil {
@@ -291,27 +295,28 @@ func (p private) readState() *state {
 // installRuntime puts the runtime in place and returns its path; empty when this
 // machine has all capabilities, so that runc itself will do.
 func (p private) installRuntime() (string, error) {
-	own, all, err := ownBounding()
+	own, err := capability.Bounding("self")
 	if err != nil {
-		return "", fmt.Errorf("reading own capabilities: %w", err)
+		return "", err
+	}
+	all, err := capability.All()
+	if err != nil {
+		return "", err
 	}
 	if own&all == all {
 		return "", nil
 	}
-	p.o.logf("this machine lacks some capabilities (it has %#x of %#x), so containers get what it has", uint64(own), uint64(all))
-	if !runtimeLinked {
-		return "", errors.New("starting a private engine: this program does not call engine.RuntimeMain, so it cannot be the engine's runtime")
-	}
+	p.o.logf("this machine lacks some capabilities (it has %s of %s), so containers get what it has", own, all)
 	self, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("finding this program: %w", err)
 	}
 	dir := filepath.Join(p.root, "bin")
-	path, err := installProgram(self, dir, runtimeName)
+	path, err := installProgram(self, dir, ociruntime.NamePrefix)
 	if err != nil {
 		return "", fmt.Errorf("copying %q for the engine's runtime: %w", self, err)
 	}
-	old, _ := filepath.Glob(filepath.Join(dir, runtimeName+"*"))
+	old, _ := filepath.Glob(filepath.Join(dir, ociruntime.NamePrefix+"*"))
 	for _, other := range old {
 		if other != path {
 			_ = os.Remove(other) // the engine that had it is gone
@@ -458,10 +463,8 @@ func (p private) tail(daemon string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if len(data) > logTail {
-		data = data[len(data)-logTail:]
-	}
-	return "the end of " + p.log(daemon) + ": " + strings.TrimSpace(string(data))
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return "the end of " + p.log(daemon) + ": " + strings.Join(lines[max(0, len(lines)-logTail):], "; ")
 }
 
 // daemonEnv picks what a daemon needs of this process's environment, and leaves
@@ -566,7 +569,7 @@ func (p private) shutdown(ctx context.Context) error {
 	before, err := p.clear(ctx)
 	failed = append(failed, err)
 	if before != nil {
-		failed = append(failed, before.Before.restore(ctx))
+		failed = append(failed, before.restore(ctx))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("stopping the private engine: %w", err)
@@ -586,6 +589,39 @@ func (p private) shutdown(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// strays are what dockerd and containerd make outside the folders that they are
+// given, whatever their configuration; what is in a folder comes before it.
+var strays = []string{
+	"/etc/docker/key.json", "/etc/docker",
+	"/run/docker/plugins", "/run/docker",
+	"/run/containerd/s", "/run/containerd",
+}
+
+// absent returns those of the paths at which there is nothing.
+func absent(paths []string) []string {
+	missing := []string{}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, path)
+		}
+	}
+	return missing
+}
+
+// restore puts back what the daemons changed outside their own folders, unless
+// others are there to which that may belong as well.
+func (s *state) restore(ctx context.Context) error {
+	others, err := hold(func(pid int) bool { return program(pid) == "dockerd" || program(pid) == "containerd" })
+	if err != nil || len(others) > 0 {
+		closeAll(others)
+		return err
+	}
+	for _, path := range s.Absent {
+		_ = os.Remove(path) // a folder with something in it stays
+	}
+	return s.Before.restore(ctx)
 }
 
 // removeContainers removes all containers with their volumes, and all networks.

@@ -11,10 +11,10 @@ type lease struct{ private private }
 
 func newPrivate(Options) private { return private{} }
 
-func (private) host() string                          { return "none" }
-func (private) join(context.Context) (*Engine, error) { return nil, nil }
-func (private) keep() error                           { return nil }
-func (private) stop(context.Context) error            { return nil }
+func (private) host() string                                { return "none" }
+func (private) join(context.Context, bool) (*Engine, error) { return nil, nil }
+func (private) keep() error                                 { return nil }
+func (private) stop(context.Context) error                  { return nil }
 
 func (private) ensure(context.Context) (*Engine, error) {
 	return nil, &MissingError{

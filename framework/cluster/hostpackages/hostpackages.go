@@ -22,9 +22,9 @@ import (
 // manager to finish.
 const lockTimeout = "600"
 
-// outputTail is how many bytes of a failed command's output an error carries:
-// apt-get says what went wrong last.
-const outputTail = 2000
+// outputTail is how many bytes of each output of a failed command an error
+// carries: apt-get says what went wrong last.
+const outputTail = 1500
 
 // MissingError tells that the machine lacks something that only its owner can
 // add.
@@ -236,11 +236,10 @@ var quiet = []string{
 }
 
 func run(ctx context.Context, name string, args ...string) ([]byte, error) {
-	var stdout, all bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), quiet...)
-	cmd.Stdout = io.MultiWriter(&stdout, &all)
-	cmd.Stderr = &all
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A group of its own: an interrupt at the terminal reaches apt-get through
 	// ctx only, and as SIGINT, which it puts off while dpkg works.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -249,11 +248,13 @@ func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
 		}
-		out := all.Bytes()
-		if len(out) > outputTail {
-			out = out[len(out)-outputTail:]
-		}
-		return stdout.Bytes(), fmt.Errorf("running %q: %w: %s", strings.Join(append([]string{name}, args...), " "), err, bytes.TrimSpace(out))
+		said := bytes.TrimSpace(append(tail(stdout.Bytes()), tail(stderr.Bytes())...))
+		return stdout.Bytes(), fmt.Errorf("running %q: %w: %s", strings.Join(append([]string{name}, args...), " "), err, said)
 	}
 	return stdout.Bytes(), nil
+}
+
+// tail returns a copy of the end.
+func tail(output []byte) []byte {
+	return bytes.Clone(output[max(0, len(output)-outputTail):])
 }

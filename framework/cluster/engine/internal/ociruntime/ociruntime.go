@@ -1,6 +1,17 @@
-package engine
+// Package ociruntime makes every program that links it an OCI runtime when it is
+// started under a name that begins with NamePrefix: runc, without the
+// capabilities that are not in the runtime's own bounding set. Without that, runc
+// refuses privileged containers on a machine that is itself a container without
+// some capability.
+//
+// It acts in its init function, and imports the standard library alone, because
+// packages are initialised in the order of their import paths, each after what it
+// imports: so a container does not wait, several times over, for the
+// initialisation of a program that has all of Kubernetes' clients linked in.
+package ociruntime
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,41 +19,32 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/inroads-k8s/inroads/framework/cluster/engine/internal/capability"
 )
 
-// runtimeName begins the name under which this program is an OCI runtime.
-const runtimeName = "inroads-oci-runtime-"
+// NamePrefix begins the name of a program's file that is to be a runtime.
+const NamePrefix = "inroads-oci-runtime-"
 
-// runtimeLinked tells that the program called RuntimeMain. A program that did not
-// would, as a runtime, do its ordinary work instead: start an engine, and so on.
-var runtimeLinked bool
-
-// RuntimeMain makes the calling program an OCI runtime when it was started under
-// such a name, and then does not return. Otherwise it returns at once. It must be
-// the first thing that main, or TestMain, does.
-//
-// The runtime is runc without the capabilities that are not in the runtime's own
-// bounding set. Without that, runc refuses privileged containers on a machine
-// that itself is a container without some capability.
-func RuntimeMain() {
-	runtimeLinked = true
-	if !strings.HasPrefix(filepath.Base(os.Args[0]), runtimeName) {
+func init() {
+	if len(os.Args) == 0 || !strings.HasPrefix(filepath.Base(os.Args[0]), NamePrefix) {
 		return
 	}
-	if err := runtimeMain(os.Args[1:]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func runtimeMain(args []string) error {
+// run becomes runc, once the process to be started is confined.
+func run(args []string) error {
 	runc, err := exec.LookPath("runc")
 	if err != nil {
 		return fmt.Errorf("finding runc: %w", err)
 	}
-	file, path := runtimeFile(args)
+	file, path := processFile(args)
 	if file != "" {
-		own, _, err := ownBounding()
+		own, err := capability.Bounding("self")
 		if err != nil {
 			return fmt.Errorf("reading own capabilities: %w", err)
 		}
@@ -56,10 +58,10 @@ func runtimeMain(args []string) error {
 	return nil
 }
 
-// runtimeFile returns the file that a command of runc's takes the capabilities of
+// processFile returns the file that a command of runc's takes the capabilities of
 // the new process from, and the path of the process within that file. The file
 // is empty when the command starts no process, or not from a file.
-func runtimeFile(args []string) (file string, path []string) {
+func processFile(args []string) (file string, path []string) {
 	command, rest := "", []string(nil)
 	for i := 0; i < len(args); i++ {
 		switch arg := args[i]; {
@@ -104,7 +106,7 @@ func option(args []string, names ...string) (string, bool) {
 
 // confine removes from the process at path within the JSON file all capabilities
 // that are not allowed. It writes the file only when that changes something.
-func confine(file string, path []string, allowed capabilities) error {
+func confine(file string, path []string, allowed capability.Set) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -137,7 +139,7 @@ func confine(file string, path []string, allowed capabilities) error {
 
 // withoutCapabilities returns the JSON document with the sets of capabilities at
 // path cut down to those allowed. All other values stay as they are.
-func withoutCapabilities(data []byte, path []string, allowed capabilities) (out []byte, changed bool, err error) {
+func withoutCapabilities(data []byte, path []string, allowed capability.Set) (out []byte, changed bool, err error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
 		return nil, false, fmt.Errorf("reading JSON: %w", err)
@@ -151,7 +153,7 @@ func withoutCapabilities(data []byte, path []string, allowed capabilities) (out 
 			return data, false, err
 		}
 		object[path[0]] = inner
-		out, err = json.Marshal(object)
+		out, err = marshal(object)
 		return out, true, err
 	}
 	for set, raw := range object {
@@ -161,7 +163,7 @@ func withoutCapabilities(data []byte, path []string, allowed capabilities) (out 
 		}
 		kept := []string{}
 		for _, name := range names {
-			if number, known := capabilityNumbers[name]; !known || allowed.has(number) {
+			if number, known := capability.Numbers[name]; !known || allowed.Has(number) {
 				kept = append(kept, name)
 			}
 		}
@@ -169,31 +171,22 @@ func withoutCapabilities(data []byte, path []string, allowed capabilities) (out 
 			continue
 		}
 		changed = true
-		if object[set], err = json.Marshal(kept); err != nil {
+		if object[set], err = marshal(kept); err != nil {
 			return nil, false, err
 		}
 	}
 	if !changed {
 		return data, false, nil
 	}
-	out, err = json.Marshal(object)
+	out, err = marshal(object)
 	return out, true, err
 }
 
-// capabilityNumbers has the number of each capability, see capabilities(7) and
-// linux/capability.h.
-var capabilityNumbers = func() map[string]int {
-	names := []string{
-		"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-		"LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-		"SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-		"SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-		"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
-		"CHECKPOINT_RESTORE",
-	}
-	numbers := make(map[string]int, len(names))
-	for number, name := range names {
-		numbers["CAP_"+name] = number
-	}
-	return numbers
-}()
+// marshal is json.Marshal without the escapes that are for HTML.
+func marshal(value any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(value)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
