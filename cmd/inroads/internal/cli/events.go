@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// listener hears the events of a run, whichever process they come from.
+type listener struct {
+	// path is that of the FIFO to append to.
+	path  string
+	keep  *os.File
+	heard sync.WaitGroup
+}
+
+// listen calls hear for each event, in one goroutine, until close.
+func listen(hear func(reports.Event)) (l *listener, err error) {
+	dir, err := os.MkdirTemp("", "inroads-events-")
+	if err != nil {
+		return nil, fmt.Errorf("listening for events: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("listening for events: %w", err), os.RemoveAll(dir))
+		}
+	}()
+	l = &listener{path: filepath.Join(dir, "events")}
+	if err := unix.Mkfifo(l.path, 0o600); err != nil {
+		return nil, err
+	}
+	// While this end is open the reader below sees no end, whether or not a
+	// spec is writing just then.
+	if l.keep, err = os.OpenFile(l.path, os.O_RDWR, 0); err != nil {
+		return nil, err
+	}
+	reader, err := os.Open(l.path)
+	if err != nil {
+		return nil, errors.Join(err, l.keep.Close())
+	}
+	l.heard.Go(func() {
+		defer func() { _ = reader.Close() }()
+		for lines := bufio.NewScanner(reader); lines.Scan(); {
+			var e reports.Event
+			if json.Unmarshal(lines.Bytes(), &e) == nil {
+				hear(e)
+			}
+		}
+	})
+	return l, nil
+}
+
+// close returns when every event has been heard.
+func (l *listener) close() {
+	_ = l.keep.Close()
+	l.heard.Wait()
+	_ = os.RemoveAll(filepath.Dir(l.path))
+}

@@ -1,0 +1,291 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
+	"github.com/inroads-k8s/inroads/suites"
+)
+
+const (
+	// logFile is what Ginkgo itself prints, below the artifacts folder.
+	logFile = "ginkgo.log"
+	// maxProcs bounds the default number of processes: the specs mostly wait,
+	// but all of them for one API server.
+	maxProcs = 4
+	// releaseTime bounds the removal of what a run made.
+	releaseTime = 3 * time.Minute
+
+	stagePreflight = "preflight"
+	stageCluster   = "making the cluster"
+	stageSpecs     = "running the specs"
+)
+
+func newRun(s Streams) *cobra.Command {
+	r := &runner{
+		streams:   s,
+		now:       time.Now,
+		walk:      probe.Walk,
+		provision: harness.Provision,
+		specs: func(ctx context.Context, o parallel.Options) error {
+			return parallel.Run(ctx, o, suites.Run)
+		},
+	}
+	var sel selection
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Prove the claims on a cluster",
+		Long: `Prove the claims on the cluster of --kubeconfig or --context, or on one that is
+made with kind for this run and removed after it. The reports, report.json and
+junit.xml, are in the artifacts folder however the run ends.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := sel.apply(&r.options); err != nil {
+				return err
+			}
+			if err := r.check(cmd); err != nil {
+				return err
+			}
+			if dryRun {
+				return writeClaims(s.Out, r.options.Selected(), formatTable)
+			}
+			return r.run(cmd.Context())
+		},
+	}
+	sel.bind(cmd)
+	o, f := &r.options, cmd.Flags()
+	bindCluster(cmd, o)
+	bindKind(cmd, o)
+	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side")
+	f.StringVar(&o.Kubectl, "kubectl", "", "the kubectl under test (default the node image's, or the one in PATH)")
+	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
+	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
+	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
+	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
+	f.BoolVar(&dryRun, "dry-run", false, "print what would be proven, and end")
+	f.BoolVarP(&r.verbose, "verbose", "v", false, "show what Ginkgo itself prints")
+	return cmd
+}
+
+// bindCluster binds the flags that choose an existing cluster.
+func bindCluster(cmd *cobra.Command, o *harness.Options) {
+	f := cmd.Flags()
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster")
+	f.StringVar(&o.Context, "context", "", "context of an existing cluster")
+	_ = cmd.MarkFlagFilename("kubeconfig")
+}
+
+// kindFlags are the flags that only a cluster of kind's has.
+var kindFlags = []string{"name", "kind-config", "node-image", "kubernetes-version", "keep"}
+
+// bindKind binds the flags that say what cluster to make.
+func bindKind(cmd *cobra.Command, o *harness.Options) {
+	f := cmd.Flags()
+	f.StringVar(&o.ClusterName, "name", harness.DefaultClusterName, "name of the kind cluster")
+	f.StringVar(&o.KindConfig, "kind-config", "", "kind configuration (default one control plane and one worker)")
+	f.StringVar(&o.NodeImage, "node-image", "", "kind node image (default kind's own, or one that inroads builds)")
+	f.StringVar(&o.KubernetesVersion, "kubernetes-version", "", "version of a node image that inroads builds")
+	_ = cmd.MarkFlagFilename("kind-config")
+}
+
+// runner is one run. Its functions are fields so that tests need no cluster.
+type runner struct {
+	streams   Streams
+	options   harness.Options
+	procs     int
+	verbose   bool
+	now       func() time.Time
+	walk      func(context.Context, probe.Target) probe.Trace
+	provision func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
+	specs     func(context.Context, parallel.Options) error
+
+	started time.Time
+	meta    reports.Meta
+	// told counts the verdicts that were printed.
+	told int
+}
+
+// check finds what contradicts itself on the command line, and makes paths
+// absolute, since the specs may run in another folder.
+func (r *runner) check(cmd *cobra.Command) error {
+	o := &r.options
+	if o.Existing() {
+		for _, name := range kindFlags {
+			if cmd.Flags().Changed(name) {
+				return usage(fmt.Sprintf("--%s is of a cluster that inroads makes, --kubeconfig and --context are of one that is there", name), "drop one of them")
+			}
+		}
+		o.ClusterName = ""
+	}
+	if r.procs < 1 {
+		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")
+	}
+	for _, path := range []*string{&o.Kubeconfig, &o.KindConfig, &o.Artifacts} {
+		if *path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return unable(fmt.Errorf("resolving %q: %w", *path, err), "")
+		}
+		*path = abs
+	}
+	if strings.ContainsRune(o.Kubectl, filepath.Separator) {
+		abs, err := filepath.Abs(o.Kubectl)
+		if err != nil {
+			return unable(fmt.Errorf("resolving %q: %w", o.Kubectl, err), "")
+		}
+		o.Kubectl = abs
+	}
+	return nil
+}
+
+// run proves the claims. Whatever happens, there is a report that says so.
+func (r *runner) run(ctx context.Context) error {
+	r.started = r.now()
+	r.meta = r.options.Meta(nil)
+	r.meta.Started = r.started
+	if err := reports.Write(r.options.Artifacts, reports.Placeholder(r.meta)); err != nil {
+		return unable(err, "give another folder with --artifacts")
+	}
+	if failure := r.preflight(ctx); failure != nil {
+		return r.couldNot(ctx, *failure, "")
+	}
+	release, err := r.provide(ctx)
+	if err != nil {
+		return r.couldNot(ctx, reports.SetupFailure{Stage: stageCluster, Message: err.Error()}, r.release(ctx, release))
+	}
+	report := r.prove(ctx)
+	left := r.release(ctx, release)
+	report.Interrupted = report.Interrupted || ctx.Err() != nil
+	return r.conclude(report, left)
+}
+
+// preflight walks the way to an existing cluster.
+func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
+	o := r.options
+	if !o.Existing() {
+		return nil
+	}
+	trace := r.walk(ctx, probe.Target{Kubeconfig: o.Kubeconfig, Context: o.Context})
+	step, broken := trace.Broken()
+	if !broken {
+		r.progress("preflight: %s", trace.Summary())
+		return nil
+	}
+	return &reports.SetupFailure{Stage: stagePreflight, Message: trace.Summary(), Hop: step.Hop, Code: string(step.Code)}
+}
+
+// provide gets the clusters. What it returns removes them again, also when
+// there is an error.
+func (r *runner) provide(ctx context.Context) (func(context.Context) error, error) {
+	refs, release, err := r.provision(ctx, r.options, r.streams.Out)
+	r.options.Clusters = refs
+	started := r.meta.Started
+	r.meta = r.options.Meta(refs)
+	r.meta.Started = started
+	return release, err
+}
+
+// release removes what the run made, also after it was interrupted, and returns
+// what is wrong with that, or "".
+func (r *runner) release(ctx context.Context, release func(context.Context) error) string {
+	if release == nil {
+		return ""
+	}
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	if err := release(clean); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// prove runs the specs and returns their report.
+func (r *runner) prove(ctx context.Context) reports.Report {
+	if ctx.Err() != nil {
+		return reports.Stopped(r.meta)
+	}
+	err := r.runSpecs(ctx)
+	report, loadErr := reports.Load(r.options.Artifacts)
+	switch {
+	case loadErr == nil && report.Result != reports.Unfinished:
+	case ctx.Err() != nil:
+		report = reports.Stopped(r.meta)
+	default:
+		if err == nil {
+			err = errors.New("they ended without a report")
+		}
+		report = reports.Unable(r.meta, reports.SetupFailure{
+			Stage:   stageSpecs,
+			Message: fmt.Sprintf("%v; see %s", err, filepath.Join(r.options.Artifacts, logFile)),
+		})
+	}
+	return report
+}
+
+// runSpecs runs the suite and prints each verdict as it comes.
+func (r *runner) runSpecs(ctx context.Context) (err error) {
+	log, err := os.Create(filepath.Join(r.options.Artifacts, logFile))
+	if err != nil {
+		return fmt.Errorf("keeping Ginkgo's output: %w", err)
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	environ, err := r.options.Environ()
+	if err != nil {
+		return err
+	}
+	claims := len(r.options.Selected())
+	procs := min(r.procs, claims)
+	r.progress("specs: proving %d claims with %d processes", claims, procs)
+	events, err := listen(func(e reports.Event) { r.tell(e, claims) })
+	if err != nil {
+		return err
+	}
+	defer events.close()
+	out := io.Writer(log)
+	if r.verbose {
+		out = io.MultiWriter(log, r.streams.Out)
+	}
+	return r.specs(ctx, parallel.Options{
+		Procs: procs,
+		Env:   []string{environ, reports.EnvEvents + "=" + events.path},
+		Log:   out,
+	})
+}
+
+// couldNot reports a run that did not get to its claims.
+func (r *runner) couldNot(ctx context.Context, f reports.SetupFailure, left string) error {
+	r.meta.Finished = r.now()
+	if ctx.Err() != nil {
+		return r.conclude(reports.Stopped(r.meta), left)
+	}
+	report := reports.Unable(r.meta, f)
+	if err := reports.Write(r.options.Artifacts, report); err != nil {
+		return unable(err, "")
+	}
+	cause := report.Setup.Message
+	if f.Stage != stagePreflight {
+		cause = f.Stage + ": " + cause
+	}
+	next := ""
+	if left != "" {
+		next = "'inroads sweep' removes what is left: " + left
+	}
+	return &exitError{code: ExitInconclusive, cause: cause, next: next}
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/harness"
+)
+
+// ProfileCore is the one profile so far: every claim of the catalogue.
+const ProfileCore = "core"
+
+// selection is which claims a command is about.
+type selection struct {
+	claims, paths, levels []string
+	profile               string
+}
+
+func (s *selection) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&s.claims, "claim", nil, "id of a claim; may be repeated (default all)")
+	f.StringSliceVar(&s.paths, "path", nil, "id of a path; may be repeated (default all)")
+	f.StringSliceVar(&s.levels, "level", nil, "core, linked or extended; may be repeated (default all)")
+	f.StringVar(&s.profile, "profile", ProfileCore, "set of claims to choose from")
+	complete(cmd, "claim", claimIDs)
+	complete(cmd, "path", pathIDs)
+	complete(cmd, "level", levelNames)
+	complete(cmd, "profile", func() []string { return []string{ProfileCore} })
+}
+
+func complete(cmd *cobra.Command, flag string, values func() []string) {
+	// The error is of a flag that does not exist, which help would show at once.
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// apply puts the selection into the options.
+func (s *selection) apply(o *harness.Options) error {
+	if s.profile != ProfileCore {
+		return usage(fmt.Sprintf("no profile %q", s.profile), fmt.Sprintf("there is %q", ProfileCore))
+	}
+	for _, id := range s.claims {
+		if err := known("claim", id, claimIDs()); err != nil {
+			return err
+		}
+		o.Claims = append(o.Claims, catalog.ID(id))
+	}
+	for _, id := range s.paths {
+		if err := known("path", id, pathIDs()); err != nil {
+			return err
+		}
+		o.Paths = append(o.Paths, catalog.PathID(id))
+	}
+	for _, level := range s.levels {
+		if err := known("level", level, levelNames()); err != nil {
+			return err
+		}
+		o.Levels = append(o.Levels, catalog.Level(level))
+	}
+	if len(o.Selected()) == 0 {
+		return usage("no claim is all of what --claim, --path and --level ask for", "'inroads list' prints the claims with their path and level")
+	}
+	return nil
+}
+
+func known(what, value string, values []string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	next := "'inroads list' prints them"
+	if what == "level" {
+		next = "there are " + strings.Join(values, ", ")
+	}
+	return usage(fmt.Sprintf("no %s %q", what, value), suggest(value, values)+next)
+}
+
+func claimIDs() []string {
+	return ids(catalog.Claims(), func(c catalog.Claim) string { return string(c.ID) })
+}
+func pathIDs() []string {
+	return ids(catalog.Paths(), func(p catalog.Path) string { return string(p.ID) })
+}
+func levelNames() []string {
+	return ids(catalog.Levels(), func(l catalog.Level) string { return string(l) })
+}
+
+func ids[T any](list []T, id func(T) string) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, id(v))
+	}
+	return out
+}
+
+// maxSuggestions is how many near misses an error names.
+const maxSuggestions = 3
+
+// suggest returns "did you mean …? " with the values that are nearest to what
+// was typed, or "" when none is near.
+func suggest(typed string, values []string) string {
+	type near struct {
+		value    string
+		distance int
+	}
+	var found []near
+	for _, v := range values {
+		d := distance(typed, v)
+		// What was typed may also be a part: "api-root", or a path for a claim.
+		if strings.Contains(v, typed) && typed != "" {
+			d = min(d, 1)
+		}
+		if d <= max(2, len(typed)/4) {
+			found = append(found, near{v, d})
+		}
+	}
+	slices.SortFunc(found, func(a, b near) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.value, b.value))
+	})
+	if len(found) == 0 {
+		return ""
+	}
+	var quoted []string
+	for _, n := range found[:min(maxSuggestions, len(found))] {
+		quoted = append(quoted, fmt.Sprintf("%q", n.value))
+	}
+	return "did you mean " + strings.Join(quoted, " or ") + "? "
+}
+
+// distance is the number of letters to add, drop or change to get from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := diagonal
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			diagonal = row[j]
+			row[j] = min(change, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// verdictWidth is that of the longest verdict, "not applicable".
+const verdictWidth = 14
+
+// progress prints one line about the run as a whole.
+func (r *runner) progress(format string, args ...any) {
+	fmt.Fprintln(r.streams.Out, oneLine(fmt.Sprintf(format, args...)))
+}
+
+// tell prints the verdict of one claim as soon as it is known.
+func (r *runner) tell(e reports.Event, of int) {
+	r.told++
+	line := fmt.Sprintf("[%*d/%d] %-*s %s (%s)", len(fmt.Sprint(of)), r.told, of, verdictWidth, e.Verdict, e.Claim, e.Duration)
+	if e.Verdict != catalog.Proven && e.Reason != "" {
+		line += ": " + oneLine(e.Reason)
+	}
+	fmt.Fprintln(r.streams.Out, line)
+}
+
+// conclude writes the report, prints what came of the run and returns how the
+// program ends. left says what could not be removed, or is "".
+func (r *runner) conclude(report reports.Report, left string) error {
+	report.Started, report.Finished = r.started.UTC(), r.now().UTC()
+	if err := reports.Write(r.options.Artifacts, report); err != nil {
+		return unable(err, "")
+	}
+	r.summarize(report)
+	if left != "" {
+		return &exitError{code: max(ExitInconclusive, exitCode(report)), cause: "removing what the run made: " + left, next: "'inroads sweep' removes what is left"}
+	}
+	return done(exitCode(report))
+}
+
+// exitCode is what the report amounts to.
+func exitCode(r reports.Report) int {
+	s := r.Summary
+	switch {
+	case r.Interrupted:
+		return ExitInterrupted
+	case s.Disproven > 0:
+		return ExitDisproven
+	case s.Inconclusive > 0 || s.Proven == 0:
+		return ExitInconclusive
+	default:
+		return ExitProven
+	}
+}
+
+// summarize prints the end of a run: each claim that is not proven, the counts
+// and where to look. Its last line has the form that tools for go test know.
+func (r *runner) summarize(report reports.Report) {
+	out, s := r.streams.Out, report.Summary
+	fmt.Fprintln(out)
+	for _, c := range report.Claims {
+		if c.Verdict == catalog.Proven && !c.Deviates {
+			continue
+		}
+		if c.Deviates {
+			fmt.Fprintf(out, "%-*s %s: documentation deviates: it says %s\n", verdictWidth, c.Verdict, c.ID, oneLine(c.Deviation))
+			continue
+		}
+		fmt.Fprintf(out, "%-*s %s%s: %s\n", verdictWidth, c.Verdict, c.ID, blame(c), oneLine(c.Reason))
+	}
+	for _, c := range report.Clusters {
+		fmt.Fprintf(out, "cluster: %s (%s), Kubernetes %s, %d nodes\n", c.Name, c.Provider, c.KubernetesVersion, c.Nodes)
+	}
+	took := report.Finished.Sub(report.Started).Round(time.Second)
+	fmt.Fprintf(out, "claims: %d of %d proven in %s, %d disproven, %d inconclusive, %d skipped, %d not applicable; report is %s\n",
+		s.Proven, s.Total(), took, s.Disproven, s.Inconclusive, s.Skipped, s.NotApplicable, report.Result)
+	fmt.Fprintf(out, "reports: %s %s, log %s\n", filepath.Join(r.options.Artifacts, reports.JSONFile), reports.JUnitFile, logFile)
+	if next := nextStep(report); next != "" {
+		fmt.Fprintln(out, "next: "+next)
+	}
+	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.Proven, s.Disproven+s.Inconclusive, s.Skipped+s.NotApplicable)
+}
+
+// blame names the hop that is blamed, or is "".
+func blame(c reports.Claim) string {
+	what := strings.TrimSpace(string(c.Hop) + " " + c.Code)
+	if what == "" {
+		return ""
+	}
+	return " [" + what + "]"
+}
+
+// nextStep is the command to type after the run, or "".
+func nextStep(report reports.Report) string {
+	for _, verdict := range []catalog.Verdict{catalog.Disproven, catalog.Inconclusive} {
+		for _, c := range report.Claims {
+			if c.Verdict == verdict {
+				return "inroads explain " + string(c.ID)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,44 @@
+// Command inroads proves that every documented way into a Kubernetes cluster
+// works, and when one does not, it names the hop that broke.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/inroads-k8s/inroads/cmd/inroads/internal/cli"
+	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
+	"github.com/inroads-k8s/inroads/suites"
+)
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code. The first signal stops what goes on and has it
+// clean up; the second one leaves at once.
+func run() int {
+	if code, ok := parallel.Child(suites.Run); ok {
+		return code
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan int, 1)
+	go func() { ended <- cli.Run(ctx, cli.Streams{Out: os.Stdout, Err: os.Stderr}, os.Args[1:]) }()
+	for {
+		select {
+		case code := <-ended:
+			return code
+		case <-signals:
+			if ctx.Err() != nil {
+				fmt.Fprintln(os.Stderr, "inroads: left without cleaning up; 'inroads sweep' will mend it")
+				return cli.ExitAbandoned
+			}
+			fmt.Fprintln(os.Stderr, "inroads: interrupted, cleaning up; once more leaves at once")
+			stop()
+		}
+	}
+}
