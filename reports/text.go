@@ -14,16 +14,13 @@ const (
 	maxCommand = 1 << 10
 )
 
-// redact takes credentials out of a text; whatever a spec wrote passes it.
-var redact = probe.Redact
-
 var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 // clean returns the text without credentials, terminal sequences and bytes
 // that are not UTF-8, and without space around it.
 func clean(s string) string {
 	s = strings.ToValidUTF8(ansi.ReplaceAllString(s, ""), "\uFFFD")
-	return strings.TrimSpace(redact(s))
+	return strings.TrimSpace(probe.Redact(s))
 }
 
 // clip returns at most limit bytes of the text, saying when there was more.

@@ -1,0 +1,50 @@
+# Every target is a command or two that you could type yourself. All that is
+# needed is Go; 'make e2e' finds a container engine or says what is missing.
+
+GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# What 'make e2e' proves, and on what; see 'bin/inroads run --help'.
+PROFILE            ?= core
+CLAIMS             ?=
+PROCS              ?=
+KEEP               ?=
+KUBERNETES_VERSION ?=
+NODE_IMAGE         ?=
+ARGS               ?=
+# Flags of 'go test', such as -v or -race.
+TESTFLAGS          ?=
+
+version_flag = $(if $(KUBERNETES_VERSION),--kubernetes-version=$(KUBERNETES_VERSION))
+run_flags    = --profile=$(PROFILE) $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(PROCS),--procs=$(PROCS)) \
+               $(if $(KEEP),--keep) $(version_flag) $(if $(NODE_IMAGE),--node-image=$(NODE_IMAGE)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help build e2e test lint fmt node-image sweep clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/inroads
+	go build -o bin/inroads ./cmd/inroads
+
+e2e: build ## prove the claims on a cluster made for it: PROFILE, CLAIMS=a,b PROCS=n KEEP=1 KUBERNETES_VERSION NODE_IMAGE ARGS
+	bin/inroads run $(strip $(run_flags))
+
+test: ## vet, and run the tests that need no cluster: TESTFLAGS
+	go vet ./...
+	go test $(TESTFLAGS) ./...
+
+lint: ## run golangci-lint
+	go run $(GOLANGCI_LINT) run
+
+fmt: ## format the code
+	go run $(GOLANGCI_LINT) fmt
+
+node-image: build ## build the node image that needs no registry: KUBERNETES_VERSION
+	bin/inroads node-image build $(version_flag)
+
+sweep: build ## remove what killed runs left on this machine
+	bin/inroads sweep
+
+clean: ## remove bin and _artifacts
+	rm -rf bin _artifacts
