@@ -99,6 +99,10 @@ func classify(text string) catalog.Outcome {
 	return catalog.Failed
 }
 
+// OutcomeOf returns the outcome that the text of an error names, for clients that
+// run elsewhere; see classify.
+func OutcomeOf(text string) catalog.Outcome { return classify(text) }
+
 // messages are ordered: a message that quotes another's words comes first.
 var messages = []struct {
 	outcome catalog.Outcome

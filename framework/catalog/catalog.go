@@ -41,6 +41,8 @@ type Feature string
 const (
 	// Pods means that the run may create pods, and that its images are there.
 	Pods Feature = "pods"
+	// KubectlImage means that the client image of the run has kubectl.
+	KubectlImage Feature = "kubectl-image"
 	// MultiNode means two or more nodes that schedule pods.
 	MultiNode Feature = "multi-node"
 	// HostTools means bash, curl, grep, cut, tr and base64 on this machine.
