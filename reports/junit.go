@@ -41,7 +41,7 @@ func (r Report) JUnit() ([]byte, error) {
 		TestCases: []reporters.JUnitTestCase{},
 	}
 	if !r.Finished.IsZero() {
-		suite.Time = r.Finished.Sub(r.Started).Seconds()
+		suite.Time = seconds(r.Finished.Sub(r.Started))
 	}
 	for _, c := range r.Clusters {
 		suite.Properties.Properties = append(suite.Properties.Properties, reporters.JUnitProperty{
@@ -108,7 +108,7 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 		Name:      string(c.ID),
 		Classname: string(c.Path),
 		Status:    string(c.Verdict),
-		Time:      time.Duration(c.Duration).Seconds(),
+		Time:      seconds(time.Duration(c.Duration)),
 		Properties: properties(
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
 			"verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code),
@@ -124,6 +124,10 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 	}
 	return tc
 }
+
+// seconds returns the seconds of d to the millisecond. Duration.Seconds would
+// give 1.2349999999999999 for 1.235.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // explain returns the claim, the reason of its verdict and the evidence.
 func (c Claim) explain() string {
