@@ -104,15 +104,14 @@ func parseTables(saved string) []table {
 }
 
 // restore puts back what dockerd changed.
-func (f firewall) restore(ctx context.Context) error {
+func (f firewall) restore(ctx context.Context, bridge string) error {
+	var failed []error
 	for _, tool := range tools {
 		tables, err := readTables(ctx, tool)
-		if err != nil {
-			return err
-		}
-		for _, args := range f.undo(tool, tables) {
+		failed = append(failed, err)
+		for _, args := range f.undo(tool, bridge, tables) {
 			if _, err := output(exec.CommandContext(ctx, tool, append([]string{"--wait"}, args...)...)); err != nil {
-				return fmt.Errorf("restoring the firewall: %w", err)
+				failed = append(failed, fmt.Errorf("restoring the firewall: %w", err))
 			}
 		}
 	}
@@ -124,15 +123,16 @@ func (f firewall) restore(ctx context.Context) error {
 			continue
 		}
 		if err := os.WriteFile(path, []byte(value), 0); err != nil {
-			return fmt.Errorf("restoring kernel setting %q: %w", name, err)
+			failed = append(failed, fmt.Errorf("restoring kernel setting %q: %w", name, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
-// undo returns the commands' arguments that take dockerd's chains, and the rules
-// that lead to them, out of the tables, and put back the policies.
-func (f firewall) undo(tool string, tables []table) [][]string {
+// undo returns the commands' arguments that take dockerd's chains, the rules that
+// lead to them and those about its bridge out of the tables, and put back the
+// policies.
+func (f firewall) undo(tool, bridge string, tables []table) [][]string {
 	var commands [][]string
 	for _, t := range tables {
 		before := f.Chains[tool+"/"+t.name]
@@ -141,7 +141,8 @@ func (f firewall) undo(tool string, tables []table) [][]string {
 		})
 		for _, rule := range t.rules {
 			at := slices.Index(rule, "-j")
-			if at < 0 || at+1 == len(rule) || !slices.Contains(made, rule[at+1]) || slices.Contains(made, rule[1]) {
+			leads := at >= 0 && at+1 < len(rule) && slices.Contains(made, rule[at+1])
+			if slices.Contains(made, rule[1]) || !leads && !slices.Contains(rule, bridge) {
 				continue
 			}
 			commands = append(commands, append([]string{"-t", t.name, "-D"}, rule[1:]...))

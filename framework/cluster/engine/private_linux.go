@@ -229,7 +229,11 @@ func (p private) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	dockerd, err := p.writeDockerdConfig(runtime)
+	bridge, err := p.makeBridge(ctx)
+	if err != nil {
+		return err
+	}
+	dockerd, err := p.writeDockerdConfig(runtime, bridge)
 	if err != nil {
 		return err
 	}
@@ -368,6 +372,51 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 	return path, nil
 }
 
+// noBridge asks dockerd for no default network. kind makes its own.
+const noBridge = "none"
+
+// machineBridge is the network of the machine's own daemon.
+const machineBridge = "docker0"
+
+// bridge is the name of a network interface, of 15 bytes at most.
+func (p private) bridge() string {
+	sum := sha256.Sum256([]byte(p.root))
+	return "inroads-" + hex.EncodeToString(sum[:4])[:7]
+}
+
+// makeBridge returns the default network of the engine. That is none, unless the
+// machine's own daemon, although it does not answer, has left its network: one
+// told to have none would take that away.
+func (p private) makeBridge(ctx context.Context) (string, error) {
+	if !exists(machineBridge) {
+		return noBridge, nil
+	}
+	if !exists(p.bridge()) {
+		p.o.logf("leaving %s to this machine's own Docker: the private one gets %s", machineBridge, p.bridge())
+		if _, err := output(exec.CommandContext(ctx, "ip", "link", "add", "name", p.bridge(), "type", "bridge")); err != nil {
+			return "", fmt.Errorf("making a network of its own for the private engine: %w", err)
+		}
+	}
+	return p.bridge(), nil
+}
+
+// removeBridge removes what makeBridge made.
+func (p private) removeBridge(ctx context.Context) error {
+	if !exists(p.bridge()) {
+		return nil
+	}
+	if _, err := output(exec.CommandContext(ctx, "ip", "link", "delete", p.bridge())); err != nil {
+		return fmt.Errorf("removing the network of the private engine: %w", err)
+	}
+	return nil
+}
+
+// exists tells whether the machine has that network interface.
+func exists(link string) bool {
+	_, err := net.InterfaceByName(link)
+	return err == nil
+}
+
 // daemonConfig is dockerd's configuration file.
 type daemonConfig struct {
 	DataRoot string   `json:"data-root"`
@@ -377,9 +426,7 @@ type daemonConfig struct {
 	Group    string   `json:"group"`
 	// Containerd is always named: without it, dockerd would use the machine's own
 	// when there is one.
-	Containerd string `json:"containerd"`
-	// Bridge is "none": docker0 belongs to the machine's own daemon, and kind makes
-	// its own network.
+	Containerd     string                   `json:"containerd"`
 	Bridge         string                   `json:"bridge"`
 	DefaultRuntime string                   `json:"default-runtime,omitempty"`
 	Runtimes       map[string]runtimeConfig `json:"runtimes,omitempty"`
@@ -389,7 +436,7 @@ type runtimeConfig struct {
 	Path string `json:"path"`
 }
 
-func (p private) writeDockerdConfig(runtime string) (string, error) {
+func (p private) writeDockerdConfig(runtime, bridge string) (string, error) {
 	config := daemonConfig{
 		DataRoot:   p.data(),
 		ExecRoot:   filepath.Join(p.run, "docker"),
@@ -397,7 +444,7 @@ func (p private) writeDockerdConfig(runtime string) (string, error) {
 		Hosts:      []string{p.host()},
 		Group:      "root",
 		Containerd: p.containerdSocket(),
-		Bridge:     "none",
+		Bridge:     bridge,
 	}
 	if runtime != "" {
 		config.DefaultRuntime = "inroads"
@@ -567,9 +614,9 @@ func (p private) shutdown(ctx context.Context) error {
 		failed = append(failed, p.removeContainers(ctx))
 	}
 	before, err := p.clear(ctx)
-	failed = append(failed, err)
+	failed = append(failed, err, p.removeBridge(ctx))
 	if before != nil {
-		failed = append(failed, before.restore(ctx))
+		failed = append(failed, before.restore(ctx, p.bridge()))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("stopping the private engine: %w", err)
@@ -612,7 +659,7 @@ func absent(paths []string) []string {
 
 // restore puts back what the daemons changed outside their own folders, unless
 // others are there to which that may belong as well.
-func (s *state) restore(ctx context.Context) error {
+func (s *state) restore(ctx context.Context, bridge string) error {
 	others, err := hold(func(pid int) bool { return program(pid) == "dockerd" || program(pid) == "containerd" })
 	if err != nil || len(others) > 0 {
 		closeAll(others)
@@ -621,7 +668,7 @@ func (s *state) restore(ctx context.Context) error {
 	for _, path := range s.Absent {
 		_ = os.Remove(path) // a folder with something in it stays
 	}
-	return s.Before.restore(ctx)
+	return s.Before.restore(ctx, bridge)
 }
 
 // removeContainers removes all containers with their volumes, and all networks.

@@ -59,6 +59,9 @@ func TestSocketsFitTheKernel(t *testing.T) {
 				t.Errorf("socket %q has %d bytes", socket, len(socket))
 			}
 		}
+		if len(p.bridge()) > 15 {
+			t.Errorf("bridge %q has %d bytes", p.bridge(), len(p.bridge()))
+		}
 		if !strings.HasPrefix(p.run, p.root) && !strings.HasPrefix(p.run, "/run/inroads-") {
 			t.Errorf("sockets in %q", p.run)
 		}
@@ -102,7 +105,7 @@ func TestDockerdConfig(t *testing.T) {
 }
 `},
 	} {
-		path, err := p.writeDockerdConfig(tc.runtime)
+		path, err := p.writeDockerdConfig(tc.runtime, noBridge)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,6 +301,7 @@ const (
 -A FORWARD -j DOCKER-USER
 -A DOCKER-USER -j RETURN
 -A mine -j DOCKER
+-A FORWARD -i inroads-x -o inroads-x -j ACCEPT
 COMMIT
 *nat
 :PREROUTING ACCEPT [0:0]
@@ -331,6 +335,7 @@ func TestFirewallUndo(t *testing.T) {
 		{"other rules stay", savedBefore, savedByDocker, []string{
 			"-t filter -D FORWARD -j DOCKER-USER",
 			"-t filter -D mine -j DOCKER",
+			"-t filter -D FORWARD -i inroads-x -o inroads-x -j ACCEPT",
 			"-t filter -F DOCKER",
 			"-t filter -F DOCKER-USER",
 			"-t filter -X DOCKER",
@@ -340,14 +345,16 @@ func TestFirewallUndo(t *testing.T) {
 			"-t nat -F DOCKER",
 			"-t nat -X DOCKER",
 		}},
-		{"another Docker's stay", savedByDocker, savedByDocker, nil},
+		{"another Docker's stay", savedByDocker, savedByDocker, []string{
+			"-t filter -D FORWARD -i inroads-x -o inroads-x -j ACCEPT",
+		}},
 		{"nothing made", savedBefore, savedBefore, nil},
 		{"no tables", "", "", nil},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
-			for _, args := range recorded("iptables", tc.before).undo("iptables", parseTables(tc.now)) {
+			for _, args := range recorded("iptables", tc.before).undo("iptables", "inroads-x", parseTables(tc.now)) {
 				got = append(got, strings.Join(args, " "))
 			}
 			if !reflect.DeepEqual(got, tc.want) {
