@@ -170,6 +170,10 @@ var programs = []struct{ name, pkg string }{
 	{"iptables", "iptables"}, {"ip", "iproute2"},
 }
 
+// clientPackage has Docker's client in those releases, Debian 13 for one, whose
+// docker.io only recommends it.
+const clientPackage = "docker-cli"
+
 // install adds the packages whose programs are missing: a machine may have these
 // from elsewhere, and then keeps them.
 func (p private) install(ctx context.Context) error {
@@ -180,24 +184,26 @@ func (p private) install(ctx context.Context) error {
 		}
 	}
 	_, err := exec.LookPath(Docker)
-	// Some releases have the client in a package of its own.
-	if err != nil && hostpackages.Known(ctx, "docker-cli") {
-		packages = append(packages, "docker-cli")
-	} else if err != nil && !slices.Contains(packages, "docker.io") {
-		packages = append(packages, "docker.io")
-	}
-	if len(packages) == 0 {
+	if len(packages) == 0 && err == nil {
 		return nil
 	}
 	if p.o.NoInstall {
-		list := strings.Join(packages, " ")
+		if len(packages) == 0 {
+			packages = []string{clientPackage}
+		}
 		return &MissingError{
 			Missing: "a container engine: no docker, nerdctl or podman answers, and nothing may be installed",
-			Remedy:  "sudo apt-get install --no-install-recommends " + list,
+			Remedy:  "sudo apt-get install --no-install-recommends " + strings.Join(packages, " "),
 		}
 	}
 	p.o.logf("no container engine answers; this machine gets Docker of its distribution, of which a private daemon will run below %s", p.root)
-	return hostpackages.Ensure(ctx, p.o.Log, packages...)
+	if err := hostpackages.Ensure(ctx, p.o.Log, packages...); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath(Docker); err == nil {
+		return nil
+	}
+	return hostpackages.Ensure(ctx, p.o.Log, clientPackage)
 }
 
 // start starts the engine, after clearing away what is left of one that died.

@@ -50,19 +50,7 @@ func (e *MissingError) Error() string {
 // When ctx ends, a download stops; a package that is being unpacked is finished
 // first, because a half-installed one is worse than a late return.
 func Ensure(ctx context.Context, log io.Writer, packages ...string) error {
-	return thisHost().ensure(ctx, log, packages)
-}
-
-// Missing returns those of the packages that are not installed, in the given
-// order. Where there is no dpkg, that is all of them.
-func Missing(ctx context.Context, packages ...string) ([]string, error) {
-	return thisHost().missing(ctx, packages)
-}
-
-// Known tells whether the package lists of this machine have the package. It is
-// false where there is no apt.
-func Known(ctx context.Context, name string) bool {
-	return thisHost().known(ctx, name)
+	return host{root: os.Geteuid() == 0, lookPath: exec.LookPath, run: run}.ensure(ctx, log, packages)
 }
 
 // host is the machine as far as this package looks at it; tests put in their own.
@@ -72,10 +60,6 @@ type host struct {
 	// run returns what the command wrote to standard output, and an error with
 	// all that it wrote when it exits with another status than 0.
 	run func(ctx context.Context, name string, args ...string) ([]byte, error)
-}
-
-func thisHost() host {
-	return host{root: os.Geteuid() == 0, lookPath: exec.LookPath, run: run}
 }
 
 func (h host) ensure(ctx context.Context, log io.Writer, packages []string) error {
@@ -134,6 +118,8 @@ func (h host) ensure(ctx context.Context, log io.Writer, packages []string) erro
 	return h.disable(ctx, log, added)
 }
 
+// missing returns those of the packages that are not installed, in the given
+// order: where there is no dpkg, all of them.
 func (h host) missing(ctx context.Context, packages []string) ([]string, error) {
 	installed, err := h.installed(ctx)
 	if err != nil {
