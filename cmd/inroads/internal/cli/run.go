@@ -163,17 +163,32 @@ func (r *runner) run(ctx context.Context) error {
 	if err := reports.Write(r.options.Artifacts, reports.Placeholder(r.meta)); err != nil {
 		return unable(err, "give another folder with --artifacts")
 	}
-	if failure := r.preflight(ctx); failure != nil {
-		return r.couldNot(ctx, *failure, "")
-	}
-	release, err := r.provide(ctx)
-	if err != nil {
-		return r.couldNot(ctx, reports.SetupFailure{Stage: stageCluster, Message: err.Error()}, r.release(ctx, release))
-	}
-	report := r.prove(ctx)
-	left := r.release(ctx, release)
+	report, left := r.answer(ctx)
 	report.Interrupted = report.Interrupted || ctx.Err() != nil
 	return r.conclude(report, left)
+}
+
+// answer returns the report of the run, and what it made and could not remove,
+// or "".
+func (r *runner) answer(ctx context.Context) (report reports.Report, left string) {
+	if failure := r.preflight(ctx); failure != nil {
+		return r.unable(ctx, *failure), ""
+	}
+	release, err := r.provide(ctx)
+	defer func() { left = r.release(ctx, release) }()
+	if err != nil {
+		return r.unable(ctx, reports.SetupFailure{Stage: stageCluster, Message: err.Error()}), ""
+	}
+	return r.prove(ctx), ""
+}
+
+// unable returns the report of a run that did not get to its claims. A run that
+// was interrupted needs no other reason.
+func (r *runner) unable(ctx context.Context, f reports.SetupFailure) reports.Report {
+	if ctx.Err() != nil {
+		return reports.Stopped(r.meta)
+	}
+	return reports.Unable(r.meta, f)
 }
 
 // preflight walks the way to an existing cluster.
@@ -223,25 +238,22 @@ func (r *runner) prove(ctx context.Context) reports.Report {
 	}
 	err := r.runSpecs(ctx)
 	report, loadErr := reports.Load(r.options.Artifacts)
-	switch {
-	case loadErr == nil && report.Result != reports.Unfinished:
-	case ctx.Err() != nil:
-		report = reports.Stopped(r.meta)
-	default:
-		if err == nil {
-			err = errors.New("they ended without a report")
-		}
-		report = reports.Unable(r.meta, reports.SetupFailure{
-			Stage:   stageSpecs,
-			Message: fmt.Sprintf("%v; see %s", err, filepath.Join(r.options.Artifacts, logFile)),
-		})
+	if loadErr == nil && report.Result != reports.Unfinished {
+		return report
 	}
-	return report
+	if err == nil {
+		err = errors.New("they ended without a report")
+	}
+	return r.unable(ctx, reports.SetupFailure{
+		Stage:   stageSpecs,
+		Message: fmt.Sprintf("%v; see %s", err, filepath.Join(r.options.Artifacts, logFile)),
+	})
 }
 
 // runSpecs runs the suite and prints each verdict as it comes.
 func (r *runner) runSpecs(ctx context.Context) (err error) {
-	log, err := os.Create(filepath.Join(r.options.Artifacts, logFile))
+	// What specs print is not redacted by anyone.
+	log, err := os.OpenFile(filepath.Join(r.options.Artifacts, logFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("keeping Ginkgo's output: %w", err)
 	}
@@ -267,25 +279,4 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 		Env:   []string{environ, reports.EnvEvents + "=" + events.path},
 		Log:   out,
 	})
-}
-
-// couldNot reports a run that did not get to its claims.
-func (r *runner) couldNot(ctx context.Context, f reports.SetupFailure, left string) error {
-	r.meta.Finished = r.now()
-	if ctx.Err() != nil {
-		return r.conclude(reports.Stopped(r.meta), left)
-	}
-	report := reports.Unable(r.meta, f)
-	if err := reports.Write(r.options.Artifacts, report); err != nil {
-		return unable(err, "")
-	}
-	cause := report.Setup.Message
-	if f.Stage != stagePreflight {
-		cause = f.Stage + ": " + cause
-	}
-	next := ""
-	if left != "" {
-		next = "'inroads sweep' removes what is left: " + left
-	}
-	return &exitError{code: ExitInconclusive, cause: cause, next: next}
 }

@@ -36,10 +36,21 @@ func (r *runner) conclude(report reports.Report, left string) error {
 		return unable(err, "")
 	}
 	r.summarize(report)
-	if left != "" {
-		return &exitError{code: max(ExitInconclusive, exitCode(report)), cause: "removing what the run made: " + left, next: "'inroads sweep' removes what is left"}
+	code := exitCode(report)
+	switch {
+	case left != "":
+		// A machine that is not clean is no success, nor a clean interruption.
+		if code != ExitDisproven {
+			code = ExitInconclusive
+		}
+		return &exitError{code: code, cause: "removing what the run made: " + left, next: "'inroads sweep' removes what is left"}
+	case report.Setup != nil && report.Setup.Stage == stagePreflight:
+		return &exitError{code: code, cause: report.Setup.Message}
+	case report.Setup != nil:
+		return &exitError{code: code, cause: report.Setup.Stage + ": " + report.Setup.Message}
+	default:
+		return done(code)
 	}
-	return done(exitCode(report))
 }
 
 // exitCode is what the report amounts to.
@@ -62,15 +73,8 @@ func exitCode(r reports.Report) int {
 func (r *runner) summarize(report reports.Report) {
 	out, s := r.streams.Out, report.Summary
 	fmt.Fprintln(out)
-	for _, c := range report.Claims {
-		if c.Verdict == catalog.Proven && !c.Deviates {
-			continue
-		}
-		if c.Deviates {
-			fmt.Fprintf(out, "%-*s %s: documentation deviates: it says %s\n", verdictWidth, c.Verdict, c.ID, oneLine(c.Deviation))
-			continue
-		}
-		fmt.Fprintf(out, "%-*s %s%s: %s\n", verdictWidth, c.Verdict, c.ID, blame(c), oneLine(c.Reason))
+	for _, line := range remarks(report.Claims) {
+		fmt.Fprintln(out, line)
 	}
 	for _, c := range report.Clusters {
 		fmt.Fprintf(out, "cluster: %s (%s), Kubernetes %s, %d nodes\n", c.Name, c.Provider, c.KubernetesVersion, c.Nodes)
@@ -85,6 +89,37 @@ func (r *runner) summarize(report reports.Report) {
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.Proven, s.Disproven+s.Inconclusive, s.Skipped+s.NotApplicable)
 }
 
+// manyAlike is from how many claims on one reason is told once for all.
+const manyAlike = 3
+
+// remarks returns a line for each claim of which there is more to say than that
+// it is proven.
+func remarks(claims []reports.Claim) []string {
+	type cause struct {
+		verdict catalog.Verdict
+		reason  string
+	}
+	alike := map[cause]int{}
+	for _, c := range claims {
+		alike[cause{c.Verdict, c.Reason}]++
+	}
+	var lines []string
+	for _, c := range claims {
+		why := cause{c.Verdict, c.Reason}
+		switch n := alike[why]; {
+		case c.Deviates:
+			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, c.ID, oneLine(c.Deviation)))
+		case c.Verdict == catalog.Proven || n == 0:
+		case n >= manyAlike:
+			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s", verdictWidth, c.Verdict, n, oneLine(c.Reason)))
+			alike[why] = 0
+		default:
+			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.ID, blame(c), oneLine(c.Reason)))
+		}
+	}
+	return lines
+}
+
 // blame names the hop that is blamed, or is "".
 func blame(c reports.Claim) string {
 	what := strings.TrimSpace(string(c.Hop) + " " + c.Code)
@@ -96,6 +131,9 @@ func blame(c reports.Claim) string {
 
 // nextStep is the command to type after the run, or "".
 func nextStep(report reports.Report) string {
+	if report.Setup != nil || report.Interrupted {
+		return ""
+	}
 	for _, verdict := range []catalog.Verdict{catalog.Disproven, catalog.Inconclusive} {
 		for _, c := range report.Claims {
 			if c.Verdict == verdict {

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// try runs a command line and returns its exit code and what it printed.
+func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = Run(t.Context(), Streams{Out: &out, Err: &err}, args)
+	return code, out.String(), err.String()
+}
+
+func TestUsage(t *testing.T) {
+	first := claimIDs()[0]
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"unknown command", []string{"rn"}, `inroads: unknown command "rn"; did you mean "run"? 'inroads --help' lists the commands`},
+		{"unknown command of a group", []string{"cluster", "uup"}, `inroads: unknown command "cluster uup"; did you mean "up"? 'inroads cluster --help' lists the commands`},
+		{"unknown flag", []string{"run", "--bogus"}, `inroads: unknown flag: --bogus; 'inroads run --help' lists the flags`},
+		{"argument", []string{"run", "x"}, `inroads: unexpected argument "x"; 'inroads run --help' tells more`},
+		{"unknown claim", []string{"run", "--claim", "no-such/claim-at-all"}, `inroads: no claim "no-such/claim-at-all"; 'inroads list' prints them`},
+		{"misspelt claim", []string{"list", "--claim", first + "x"}, `inroads: no claim "` + first + `x"; did you mean "` + first + `"`},
+		{"misspelt path", []string{"run", "--path", "kubectl-prxy"}, `inroads: no path "kubectl-prxy"; did you mean "kubectl-proxy"? 'inroads list' prints them`},
+		{"unknown level", []string{"run", "--level", "basic"}, `inroads: no level "basic"; there are core, linked, extended`},
+		{"unknown profile", []string{"run", "--profile", "all"}, `inroads: no profile "all"; there is "core"`},
+		{"nothing selected", []string{"run", "--claim", first, "--level", "extended"}, `inroads: no claim is all of what --claim, --path and --level ask for; 'inroads list'`},
+		{"two clusters", []string{"run", "--kubeconfig", "x", "--name", "y"}, `inroads: --name is of a cluster that inroads makes, --kubeconfig and --context are of one that is there; drop one of them`},
+		{"no processes", []string{"run", "--procs", "0"}, `inroads: --procs is 0; give 1 or more`},
+		{"not a number", []string{"run", "--procs", "many"}, `inroads: invalid argument "many" for "--procs" flag`},
+		{"explain nothing", []string{"explain"}, `inroads: explain takes one claim, not 0; 'inroads list' prints them`},
+		{"format", []string{"list", "-o", "xml"}, `inroads: no output format "xml"; there are table, json and markdown`},
+		{"format of doctor", []string{"doctor", "-o", "xml"}, `inroads: no output format "xml"; there are table and json`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := try(t, tt.args...)
+			if code != ExitUsage || stdout != "" {
+				t.Errorf("exit code %d and output %q, want %d and none", code, stdout, ExitUsage)
+			}
+			if !strings.HasPrefix(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("printed %q, want the one line %q", stderr, tt.want)
+			}
+		})
+	}
+}
+
+// TestPreflight proves that a way to the cluster that is broken ends the run
+// with one line, and with reports that say the same.
+func TestPreflight(t *testing.T) {
+	dir := t.TempDir()
+	notYAML := filepath.Join(dir, "not-yaml")
+	closed := filepath.Join(dir, "closed")
+	write(t, notYAML, "root:x:0:0\n")
+	// Nothing listens on port 1 of the loopback.
+	write(t, closed, `{"apiVersion":"v1","kind":"Config","current-context":"c",
+		"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],
+		"clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1","insecure-skip-tls-verify":true}}],
+		"users":[{"name":"u","user":{"token":"secret-token"}}]}`)
+	tests := []struct {
+		name, kubeconfig, code string
+	}{
+		{"missing", filepath.Join(dir, "none"), "A-CONFIG-01"},
+		{"not YAML", notYAML, "A-CONFIG-03"},
+		{"closed port", closed, "A-DIAL-01"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			artifacts := filepath.Join(t.TempDir(), "artifacts")
+			code, _, stderr := try(t, "run", "--kubeconfig", tt.kubeconfig, "--artifacts", artifacts)
+			if code != ExitInconclusive {
+				t.Errorf("exit code %d, want %d", code, ExitInconclusive)
+			}
+			if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "inroads: ") || !strings.Contains(stderr, tt.code) || !strings.Contains(stderr, "; ") {
+				t.Errorf("printed %q, want one line with %s and a next step", stderr, tt.code)
+			}
+			report, err := reports.Load(artifacts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Setup == nil || report.Setup.Code != tt.code || report.Summary.Inconclusive != len(catalog.Claims()) {
+				t.Errorf("the report says %+v, %+v", report.Setup, report.Summary)
+			}
+			junit, err := os.ReadFile(filepath.Join(artifacts, reports.JUnitFile))
+			if err != nil || !strings.Contains(string(junit), tt.code) {
+				t.Errorf("junit.xml does not say %s (%v)", tt.code, err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestList(t *testing.T) {
+	all := catalog.Claims()
+	for _, args := range [][]string{{"list"}, {"list", "-o", "markdown"}, {"run", "--dry-run"}} {
+		code, stdout, stderr := try(t, args...)
+		if code != ExitProven || stderr != "" {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr)
+		}
+		for _, c := range all {
+			if !strings.Contains(stdout, string(c.ID)) {
+				t.Errorf("%v leaves out %q", args, c.ID)
+			}
+		}
+	}
+	code, stdout, _ := try(t, "list", "-o", "json", "--claim", string(all[0].ID))
+	var rows []claimRow
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != ExitProven {
+		t.Fatalf("exit code %d, %v: %s", code, err, stdout)
+	}
+	if len(rows) != 1 || rows[0].ID != all[0].ID || len(rows[0].Faults) == 0 {
+		t.Errorf("listed %+v, want %q alone, with its faults", rows, all[0].ID)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, c := range catalog.Claims() {
+		code, stdout, stderr := try(t, "explain", string(c.ID))
+		if code != ExitProven || stderr != "" {
+			t.Errorf("%q: exit code %d, %q", c.ID, code, stderr)
+		}
+		for _, want := range []string{c.Sentence, c.Source.URL(), string(c.Expect), c.Faults[0].Name} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%q: %q is not explained", c.ID, want)
+			}
+		}
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"run", "--help"}, {"cluster"}, {"version"}, {"completion", "bash"}} {
+		code, stdout, stderr := try(t, args...)
+		if code != ExitProven || stdout == "" || stderr != "" {
+			t.Errorf("%v: exit code %d, %d bytes of output, %q", args, code, len(stdout), stderr)
+		}
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	values := []string{"apiserver-proxy/service", "kubectl-proxy/api-root", "kubectl-proxy/api-roots"}
+	for typed, want := range map[string]string{
+		"kubectl-proxy/api-rot": `did you mean "kubectl-proxy/api-root" or "kubectl-proxy/api-roots"? `,
+		"service":               `did you mean "apiserver-proxy/service"? `,
+		"nothing-of-the-sort":   "",
+		"":                      "",
+	} {
+		if got := suggest(typed, values); got != want {
+			t.Errorf("suggest(%q) = %q, want %q", typed, got, want)
+		}
+	}
+}
+
+func TestErrorIsOneLine(t *testing.T) {
+	err := unable(errors.New("running \"docker\":\n exit status 1\n --token=abcdefghijklmnop"), "do\nthat")
+	if got, want := err.Error(), `running "docker": exit status 1 --token=REDACTED; do that`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

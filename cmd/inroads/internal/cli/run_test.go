@@ -1,0 +1,276 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// A run of two claims of the catalogue, with everything else made up.
+type fixture struct {
+	runner
+	out, err bytes.Buffer
+	// released counts how often the clusters were removed.
+	released int
+	claims   []catalog.Claim
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{claims: catalog.Claims()[:2]}
+	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.runner = runner{
+		streams: Streams{Out: &f.out, Err: &f.err},
+		procs:   2,
+		now: func() time.Time {
+			clock = clock.Add(time.Minute)
+			return clock
+		},
+		walk: func(context.Context, probe.Target) probe.Trace {
+			t.Error("walked to a cluster that is not there yet")
+			return probe.Trace{}
+		},
+		provision: func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+			return []cluster.Ref{{Name: "made", Provider: "kind", KubernetesVersion: "v1.37.2", Nodes: make([]cluster.Node, 2)}}, f.release, nil
+		},
+		specs: func(_ context.Context, o parallel.Options) error {
+			return f.report(o, catalog.Proven, catalog.Proven)
+		},
+	}
+	f.options = harness.Options{Artifacts: t.TempDir(), Claims: []catalog.ID{f.claims[0].ID, f.claims[1].ID}}
+	return f
+}
+
+func (f *fixture) release(ctx context.Context) error {
+	f.released++
+	return ctx.Err()
+}
+
+// report does what the specs do: it tells each verdict and writes the report.
+func (f *fixture) report(o parallel.Options, verdicts ...catalog.Verdict) error {
+	env := map[string]string{}
+	for _, kv := range o.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	var options harness.Options
+	if err := json.Unmarshal([]byte(env[harness.EnvOptions]), &options); err != nil {
+		return err
+	}
+	r := reports.Placeholder(options.Meta(options.Clusters))
+	r.Result, r.Summary = reports.Complete, reports.Summary{}
+	for i, v := range verdicts {
+		reason := ""
+		switch v {
+		case catalog.Proven:
+			r.Summary.Proven++
+		case catalog.Disproven:
+			r.Summary.Disproven++
+			reason = "it is not so"
+		default:
+			r.Summary.Inconclusive++
+			reason = "who knows"
+		}
+		r.Claims[i].Verdict, r.Claims[i].Reason = v, reason
+		if err := reports.AppendEvent(env[reports.EnvEvents], reports.Event{Claim: r.Claims[i].ID, Verdict: v, Reason: reason}); err != nil {
+			return err
+		}
+	}
+	return reports.Write(options.Artifacts, r)
+}
+
+func TestRun(t *testing.T) {
+	tests := []struct {
+		name string
+		// change makes the run of two proven claims another one; stop
+		// interrupts it.
+		change     func(f *fixture, stop func())
+		wantCode   int
+		wantErr    string
+		wantOut    []string
+		wantReport func(r reports.Report) bool
+		// released is how often there was something to remove.
+		released int
+	}{
+		{
+			name: "proven", wantCode: ExitProven, released: 1,
+			wantOut:    []string{"[1/2] proven ", "[2/2] proven ", "cluster: made (kind), Kubernetes v1.37.2, 2 nodes", "2 of 2 proven", "\n2 passed, 0 failed, 0 skipped\n"},
+			wantReport: func(r reports.Report) bool { return r.Result == reports.Complete && r.Finished.After(r.Started) },
+		},
+		{
+			name: "disproven", wantCode: ExitDisproven, released: 1,
+			change: func(f *fixture, _ func()) {
+				f.specs = func(_ context.Context, o parallel.Options) error {
+					return f.report(o, catalog.Disproven, catalog.Inconclusive)
+				}
+			},
+			wantOut:    []string{": it is not so\n", "next: inroads explain ", "\n0 passed, 2 failed, 0 skipped\n"},
+			wantReport: func(r reports.Report) bool { return r.Summary.Disproven == 1 },
+		},
+		{
+			name: "inconclusive", wantCode: ExitInconclusive, released: 1,
+			change: func(f *fixture, _ func()) {
+				f.specs = func(_ context.Context, o parallel.Options) error {
+					return f.report(o, catalog.Proven, catalog.Inconclusive)
+				}
+			},
+			wantOut:    []string{": who knows\n", "\n1 passed, 1 failed, 0 skipped\n"},
+			wantReport: func(r reports.Report) bool { return r.Summary.Inconclusive == 1 },
+		},
+		{
+			name: "no cluster", wantCode: ExitInconclusive, wantErr: "inroads: making the cluster: no engine; install one\n", released: 1,
+			change: func(f *fixture, _ func()) {
+				f.provision = func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+					return nil, f.release, &cluster.MissingError{Missing: "no engine", Remedy: "install one"}
+				}
+			},
+			wantReport: func(r reports.Report) bool {
+				return r.Setup != nil && r.Setup.Stage == stageCluster && r.Summary.Inconclusive == 2
+			},
+		},
+		{
+			name: "the specs die", wantCode: ExitInconclusive, wantErr: "inroads: running the specs: signal: killed; see ", released: 1,
+			change: func(f *fixture, _ func()) {
+				f.specs = func(context.Context, parallel.Options) error { return errors.New("signal: killed") }
+			},
+			wantReport: func(r reports.Report) bool { return r.Setup != nil && r.Setup.Stage == stageSpecs },
+		},
+		{
+			name: "the specs end without a word", wantCode: ExitInconclusive, wantErr: "inroads: running the specs: they ended without a report; see ", released: 1,
+			change: func(f *fixture, _ func()) {
+				f.specs = func(context.Context, parallel.Options) error { return nil }
+			},
+			wantReport: func(r reports.Report) bool { return r.Setup != nil && r.Result == reports.Partial },
+		},
+		{
+			name: "interrupted while the cluster is made", wantCode: ExitInterrupted, released: 1,
+			change: func(f *fixture, stop func()) {
+				f.provision = func(ctx context.Context, _ harness.Options, _ io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+					stop()
+					return nil, f.release, ctx.Err()
+				}
+			},
+			wantReport: func(r reports.Report) bool { return r.Interrupted && r.Setup == nil && r.Summary.Inconclusive == 2 },
+		},
+		{
+			name: "interrupted specs", wantCode: ExitInterrupted, released: 1,
+			change: func(f *fixture, stop func()) {
+				f.specs = func(_ context.Context, o parallel.Options) error {
+					stop()
+					return f.report(o, catalog.Proven, catalog.Inconclusive)
+				}
+			},
+			wantReport: func(r reports.Report) bool { return r.Interrupted && r.Summary.Proven == 1 },
+		},
+		{
+			name: "the cluster stays", wantCode: ExitInconclusive, wantErr: "inroads: removing what the run made: docker hangs; 'inroads sweep' removes what is left\n",
+			change: func(f *fixture, _ func()) {
+				f.provision = func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+					return []cluster.Ref{{Name: "made"}}, func(context.Context) error { return errors.New("docker hangs") }, nil
+				}
+			},
+			wantReport: func(r reports.Report) bool { return r.Summary.Proven == 2 },
+		},
+		{
+			name: "the way is broken", wantCode: ExitInconclusive, wantErr: "inroads: dial refused at 127.0.0.1:1: ",
+			change: func(f *fixture, _ func()) {
+				f.options.Kubeconfig = "somewhere"
+				f.walk = func(context.Context, probe.Target) probe.Trace {
+					return probe.Trace{Steps: []probe.Step{{Hop: catalog.HopDial, State: probe.Broken, Target: "127.0.0.1:1", Code: probe.DialRefused}}}
+				}
+			},
+			wantReport: func(r reports.Report) bool {
+				return r.Setup != nil && r.Setup.Hop == catalog.HopDial && r.Claims[0].Code == string(probe.DialRefused)
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			f := newFixture(t)
+			if tt.change != nil {
+				tt.change(f, stop)
+			}
+			err := f.run(ctx)
+			code, stderr := ExitProven, ""
+			var exit *exitError
+			if errors.As(err, &exit) {
+				code = exit.code
+				if exit.cause != "" {
+					stderr = "inroads: " + exit.Error() + "\n"
+				}
+			} else if err != nil {
+				t.Fatalf("an error that says no exit code: %v", err)
+			}
+			if code != tt.wantCode || !strings.HasPrefix(stderr, tt.wantErr) || (tt.wantErr == "") != (stderr == "") {
+				t.Errorf("exit code %d, %q; want %d, %q", code, stderr, tt.wantCode, tt.wantErr)
+			}
+			for _, want := range tt.wantOut {
+				if !strings.Contains(f.out.String(), want) {
+					t.Errorf("did not print %q:\n%s", want, f.out.String())
+				}
+			}
+			if f.released != tt.released {
+				t.Errorf("removed clusters %d times, want %d", f.released, tt.released)
+			}
+			report, err := reports.Load(f.options.Artifacts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !tt.wantReport(report) {
+				t.Errorf("the report says %+v, set-up %+v, summary %+v", report.Result, report.Setup, report.Summary)
+			}
+		})
+	}
+}
+
+// TestPlaceholder proves that a run that is killed leaves reports.
+func TestPlaceholder(t *testing.T) {
+	f := newFixture(t)
+	f.provision = func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+		report, err := reports.Load(f.options.Artifacts)
+		if err != nil || report.Result != reports.Unfinished || len(report.Claims) != 2 {
+			t.Errorf("before anything else there is a report %q of %d claims (%v)", report.Result, len(report.Claims), err)
+		}
+		if _, err := os.Stat(filepath.Join(f.options.Artifacts, reports.JUnitFile)); err != nil {
+			t.Error(err)
+		}
+		return nil, f.release, errors.New("enough")
+	}
+	_ = f.run(t.Context())
+}
+
+func TestRemarksAreBrief(t *testing.T) {
+	var claims []reports.Claim
+	for _, id := range []catalog.ID{"a/a", "a/b", "a/c"} {
+		claims = append(claims, reports.Claim{ID: id, Verdict: catalog.Inconclusive, Reason: "interrupted"})
+	}
+	claims = append(claims,
+		reports.Claim{ID: "b/a", Verdict: catalog.Disproven, Reason: "no", Hop: catalog.HopTLS, Code: "A-TLS-02"},
+		reports.Claim{ID: "b/b", Verdict: catalog.Proven},
+		reports.Claim{ID: "b/c", Verdict: catalog.Proven, Deviates: true, Deviation: "it says yes"})
+	want := []string{
+		"inconclusive   3 claims: interrupted",
+		"disproven      b/a [tls A-TLS-02]: no",
+		"proven         b/c: documentation deviates: it says yes",
+	}
+	got := remarks(claims)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
