@@ -123,8 +123,8 @@ func (l *line) classifyDial(op *net.OpError, err error) (Code, string) {
 		return DialProxyRefused, firstLine(op.Err)
 	case l.entry.proxy != nil:
 		return DialProxyDown, cutOff(err)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return DialRefused, "connection refused"
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+		return DialRefused, cutOff(err)
 	case isTimeout(err):
 		return l.timeout(catalog.HopDial)
 	default:
@@ -168,7 +168,7 @@ func (l *line) classifyTLS(at catalog.Hop, err error) (Code, string, bool) {
 		return TLSBroken, firstLine(verify.Err), true
 	}
 	if alert := remoteAlert(err); alert != nil {
-		if rejectsClient(alert) {
+		if rejectsClient(alert) || l.lacksCertificate(alert) {
 			return TLSClientRejected, l.clientRejected(alert), true
 		}
 		return TLSBroken, "the server sent: " + firstLine(alert), true
@@ -200,6 +200,14 @@ func rejectsClient(alert error) bool {
 		}
 	}
 	return false
+}
+
+// lacksCertificate tells whether a general alert means that a client
+// certificate is missing: TLS 1.2 has no alert of its own for that.
+func (l *line) lacksCertificate(alert error) bool {
+	l.legs.mu.Lock()
+	defer l.legs.mu.Unlock()
+	return l.legs.certificateAsked && l.entry.client == nil && strings.Contains(alert.Error(), "handshake failure")
 }
 
 func (l *line) clientRejected(alert error) string {

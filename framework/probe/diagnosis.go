@@ -107,7 +107,7 @@ var diagnoses = []Diagnosis{
 	{ConfigInvalid, catalog.HopConfig, catalog.Failed, "kubeconfig contradicts itself", "kubectl config view --minify --kubeconfig {target}", docKubeconfig},
 	{ResolveNoHost, catalog.HopResolve, catalog.Unresolved, "no such host", "getent hosts {host}", docAccess},
 	{ResolveFailed, catalog.HopResolve, catalog.Unresolved, "name server gives no answer", "cat /etc/resolv.conf; getent hosts {host}", docAccess},
-	{DialRefused, catalog.HopDial, catalog.Refused, "nothing listens", "curl -k https://{target}/livez; is the API server running, and is this its port?", docTrouble},
+	{DialRefused, catalog.HopDial, catalog.Refused, "nothing accepts connections", "curl -k https://{target}/livez; is the API server running, and is this its port?", docTrouble},
 	{DialTimeout, catalog.HopDial, catalog.TimedOut, "no answer", "ip route get {host}; look for a firewall, a VPN that is down or a cluster that is gone", docTrouble},
 	{DialUnreachable, catalog.HopDial, catalog.Refused, "no way to the address", "ip route get {host}", docTrouble},
 	{DialProxyAuth, catalog.HopDial, catalog.Refused, "proxy wants authentication", "put user and password into HTTPS_PROXY or proxy-url, or the server into NO_PROXY", docProxy},

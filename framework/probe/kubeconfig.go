@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
@@ -78,7 +79,7 @@ func loadKubeconfig(ctx context.Context, t Target) (entry, *finding) {
 	if f := e.complete(); f != nil {
 		return e, f
 	}
-	credential, f := e.credential(ctx, raw.AuthInfos[stanza.AuthInfo])
+	credential, f := e.credential(ctx, raw.AuthInfos[stanza.AuthInfo], cmp.Or(t.Timeout, pluginTimeout))
 	if f != nil {
 		return e, f
 	}
@@ -230,7 +231,7 @@ func (e *entry) complete() *finding {
 }
 
 // credential gets the credential ready and says in a few words what it is.
-func (e *entry) credential(ctx context.Context, user *clientcmdapi.AuthInfo) (string, *finding) {
+func (e *entry) credential(ctx context.Context, user *clientcmdapi.AuthInfo, limit time.Duration) (string, *finding) {
 	kinds := e.kinds(user)
 	if e.server.Scheme == "http" {
 		if len(kinds) == 0 {
@@ -242,7 +243,7 @@ func (e *entry) credential(ctx context.Context, user *clientcmdapi.AuthInfo) (st
 	if plugin := e.config.ExecProvider; plugin != nil {
 		// As in client-go, another credential comes before the plugin.
 		if e.config.BearerToken == "" && e.config.Username == "" && !hasCert {
-			if f := e.runPlugin(ctx, plugin); f != nil {
+			if f := e.runPlugin(ctx, plugin, limit); f != nil {
 				return "", f
 			}
 		}

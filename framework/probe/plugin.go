@@ -31,12 +31,12 @@ const (
 // configuration. client-go would run it without a bound, and with its errors
 // on this program's standard error; the protocol is the same. The plugin is
 // never asked to prompt.
-func (e *entry) runPlugin(ctx context.Context, plugin *clientcmdapi.ExecConfig) *finding {
+func (e *entry) runPlugin(ctx context.Context, plugin *clientcmdapi.ExecConfig, limit time.Duration) *finding {
 	input, err := e.pluginRequest(plugin)
 	if err != nil {
 		return e.finding(ConfigPlugin, firstLine(err), err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pluginTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, plugin.Command, plugin.Args...)
@@ -52,7 +52,7 @@ func (e *entry) runPlugin(ctx context.Context, plugin *clientcmdapi.ExecConfig) 
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return e.finding(ConfigNoPlugin, fmt.Sprintf("%q is not installed", plugin.Command), err)
 	case ctx.Err() != nil:
-		return e.finding(ConfigPlugin, fmt.Sprintf("%q did not end in %s", plugin.Command, pluginTimeout), ctx.Err())
+		return e.finding(ConfigPlugin, fmt.Sprintf("%q did not end in %s", plugin.Command, limit), ctx.Err())
 	default:
 		saw := fmt.Sprintf("%q: %s", plugin.Command, firstLine(err))
 		if text := oneLine(stderr.String()); text != "" {

@@ -41,7 +41,7 @@ func Redact(text string) string {
 	text = encodedPEM.ReplaceAllStringFunc(text, redactEncoded)
 	text = jsonValue.ReplaceAllStringFunc(text, redactJSON)
 	text = redactYAML(text)
-	text = flow.ReplaceAllString(text, "${1}"+redacted)
+	text = flow.ReplaceAllStringFunc(text, redactFlow)
 	text = jwt.ReplaceAllString(text, redacted)
 	text = authorization.ReplaceAllString(text, "${1}"+redacted)
 	text = bearer.ReplaceAllString(text, "${1}"+redacted)
@@ -73,6 +73,15 @@ func redactJSON(pair string) string {
 	return head + quote + redacted + quote
 }
 
+func redactFlow(pair string) string {
+	m := flow.FindStringSubmatch(pair)
+	quote := ""
+	if m[2][0] == '"' || m[2][0] == '\'' {
+		quote = m[2][:1]
+	}
+	return m[1] + quote + redacted + quote
+}
+
 func redactBasic(header string) string {
 	value := basic.FindStringSubmatch(header)[1]
 	raw, err := base64.StdEncoding.DecodeString(value)
@@ -100,7 +109,7 @@ func redactYAML(text string) string {
 			folded = true
 			_, ending = cutEnding(lines[i])
 		}
-		if m[2] == "" && !folded {
+		if !folded && (m[2] == "" || strings.Trim(m[2], `"',`) == redacted) {
 			out = append(out, line+ending)
 			continue
 		}

@@ -28,7 +28,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // MarshalJSON returns "REDACTED" as a JSON string.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalText returns REDACTED, which also serves map keys and other encoders.
+// MarshalText returns REDACTED for other encoders. encoding/json does not ask
+// it for the keys of a map: a Secret must not be one.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue returns REDACTED for structured logs.

@@ -40,7 +40,8 @@ type Target struct {
 	// Attributes are what the authz hop asks for. Nil skips that hop.
 	Attributes *authorizationv1.ResourceAttributes
 	// Timeout bounds each hop. Zero means DefaultTimeout for resolve, dial
-	// and TLS, and DefaultAnswerTimeout for each request after them.
+	// and TLS, DefaultAnswerTimeout for each request after them, and ten
+	// seconds for a credential plugin.
 	Timeout time.Duration
 	// Resolver resolves host names. Nil means the machine's own resolver.
 	Resolver *net.Resolver
@@ -176,11 +177,13 @@ func (w *walk) authn(ctx context.Context) *broken {
 	if b != nil {
 		return b
 	}
-	if err := json.Unmarshal(a.body, review); a.ok() && (err != nil || review.Kind != "SelfSubjectReview" || review.Status.UserInfo.Username == "") {
-		return a.broken(APINotKubernetes, a.text(), errors.Join(err, errors.New("reading the SelfSubjectReview: no user in it")))
-	}
 	if a.ok() {
-		user := review.Status.UserInfo
+		var answered authenticationv1.SelfSubjectReview
+		err := json.Unmarshal(a.body, &answered)
+		user := answered.Status.UserInfo
+		if err != nil || answered.Kind != review.Kind || user.Username == "" {
+			return a.broken(APINotKubernetes, a.text(), errors.Join(err, errors.New("reading the SelfSubjectReview: no user in it")))
+		}
 		if user.Username == anonymous {
 			return a.broken(AuthnAnonymous, fmt.Sprintf("the server takes the caller for %q", anonymous), errAnonymous)
 		}
@@ -256,17 +259,18 @@ func (w *walk) authz(ctx context.Context) *broken {
 	case !a.ok():
 		return w.refusal(a)
 	}
-	if err := json.Unmarshal(a.body, review); err != nil || review.Kind != "SelfSubjectAccessReview" {
+	var answered authorizationv1.SelfSubjectAccessReview
+	if err := json.Unmarshal(a.body, &answered); err != nil || answered.Kind != review.Kind {
 		return a.broken(APINotKubernetes, a.text(), errors.Join(err, errors.New("reading the SelfSubjectAccessReview: it is none")))
 	}
-	if !review.Status.Allowed {
-		saw := cmp.Or(review.Status.Reason, review.Status.EvaluationError, "no rule allows it")
+	if !answered.Status.Allowed {
+		saw := cmp.Or(answered.Status.Reason, answered.Status.EvaluationError, "no rule allows it")
 		a.target = what
 		return a.broken(AuthzDenied, saw, fmt.Errorf("asking for access to %s: denied: %s", what, saw))
 	}
 	saw := "allowed"
-	if review.Status.Reason != "" {
-		saw += ": " + review.Status.Reason
+	if answered.Status.Reason != "" {
+		saw += ": " + answered.Status.Reason
 	}
 	w.pass(catalog.HopAuthz, what, saw, a.took)
 	return nil
