@@ -27,10 +27,11 @@ type Event struct {
 }
 
 // AppendEvent writes the event as one line of JSON, in a single write, to the
-// end of the existing file or FIFO at path. An empty path is nobody listening,
-// and so is a FIFO without a reader: neither is an error.
+// end of the existing file or FIFO at path. The zero Event is nothing to tell. An
+// empty path is nobody listening, and so is a FIFO without a reader: neither is
+// an error.
 func AppendEvent(path string, e Event) error {
-	if path == "" {
+	if path == "" || e == (Event{}) {
 		return nil
 	}
 	e.Reason = clip(clean(e.Reason), maxEventReason)

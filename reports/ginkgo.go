@@ -80,15 +80,18 @@ func FromGinkgo(g types.Report, m Meta) Report {
 		return one
 	})
 	r.Setup = setup
+	r.CleanUp = cleanUpFailure(g)
 	r.Interrupted = stopped
 	return r
 }
 
-// EventOf returns what the spec of a claim, which has ended, is the event of.
+// EventOf returns the event of the spec of a claim, once that has ended. It is
+// the zero Event for a spec that did not run, which only the end of the run can
+// tell the reason of.
 func EventOf(spec types.SpecReport) Event {
 	one := judge(catalog.Claim{ID: claimOf(spec)}, spec)
 	if one.Verdict == catalog.Skipped && one.Reason == "" {
-		one.Reason = reasonNotRun
+		return Event{}
 	}
 	return Event{Claim: one.ID, Verdict: one.Verdict, Reason: one.Reason, Duration: one.Duration}
 }
@@ -186,6 +189,16 @@ func setupFailure(g types.Report) *SetupFailure {
 		return &SetupFailure{Stage: stageSpecs, Message: clip(clean(message), maxReason)}
 	}
 	return nil
+}
+
+// cleanUpFailure returns what failed after the last spec, or "".
+func cleanUpFailure(g types.Report) string {
+	for _, spec := range g.SpecReports {
+		if spec.LeafNodeType.Is(types.NodeTypeAfterSuite|types.NodeTypeSynchronizedAfterSuite|types.NodeTypeCleanupAfterSuite) && spec.Failed() {
+			return clip(clean(spec.Failure.Message), maxReason)
+		}
+	}
+	return ""
 }
 
 // interrupted is whether the run was stopped before its end.

@@ -16,6 +16,7 @@ import (
 const (
 	junitSuite     = "inroads"
 	junitSetup     = "set-up"
+	junitCleanUp   = "clean-up"
 	junitTimestamp = "2006-01-02T15:04:05"
 	// maxJUnitMessage bounds the message attribute, which viewers show in one
 	// line; the whole reason is in the element's text.
@@ -25,7 +26,7 @@ const (
 )
 
 // JUnit returns the report as JUnit XML in Ginkgo's format: one test case for
-// each claim, named by its id, and one for the set-up when that failed. A
+// each claim, named by its id, and one each for a set-up and a clean-up that failed. A
 // disproven claim is a failure, an inconclusive one an error, and one that is
 // skipped or not applicable is skipped.
 func (r Report) JUnit() ([]byte, error) {
@@ -52,6 +53,15 @@ func (r Report) JUnit() ([]byte, error) {
 	if r.Setup != nil {
 		suite.Errors++
 		suite.TestCases = append(suite.TestCases, setupCase(*r.Setup))
+	}
+	if r.CleanUp != "" {
+		suite.Errors++
+		suite.TestCases = append(suite.TestCases, reporters.JUnitTestCase{
+			Name:      junitCleanUp,
+			Classname: junitSuite,
+			Status:    string(catalog.Inconclusive),
+			Error:     &reporters.JUnitError{Message: clip(r.CleanUp, maxJUnitMessage), Type: string(catalog.Inconclusive), Description: r.CleanUp},
+		})
 	}
 	for _, c := range r.Claims {
 		switch c.Verdict {

@@ -36,6 +36,8 @@ type Report struct {
 	Result Result `json:"result"`
 	// Setup is what kept the run from its claims, or nil.
 	Setup *SetupFailure `json:"setupFailure,omitempty"`
+	// CleanUp is what the run could not remove, in one line, or "".
+	CleanUp string `json:"cleanUpFailure,omitempty"`
 	// Interrupted is whether a person or a signal stopped the run.
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Clusters    []Cluster `json:"clusters"`

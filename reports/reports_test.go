@@ -159,6 +159,7 @@ func sample() reports.Report {
 		spec("d/deviates", types.SpecStatePassed, types.Failure{}, reports.Entry{Claim: "d/deviates"}),
 		spec("e/not-applicable", types.SpecStateSkipped, types.Failure{}, reports.Entry{Claim: "e/not-applicable", Verdict: catalog.NotApplicable, Reason: "needs ipv6-loopback: none"}),
 		spec("f/skipped", types.SpecStateSkipped, types.Failure{Message: "not today"}),
+		{LeafNodeType: types.NodeTypeSynchronizedAfterSuite, State: types.SpecStateFailed, Failure: types.Failure{Message: "clearing up after the specs: namespace \"x\" is still there"}},
 	}}, meta(claim("f/skipped"), claim("e/not-applicable"), deviating, claim("c/inconclusive"), claim("b/disproven"), claim("a/proven")))
 }
 
@@ -224,6 +225,9 @@ func checkJUnit(t *testing.T, raw []byte, r reports.Report) {
 	}
 	want := len(r.Claims)
 	if r.Setup != nil {
+		want++
+	}
+	if r.CleanUp != "" {
 		want++
 	}
 	if got.Tests != want || len(got.TestSuites) != 1 || len(got.TestSuites[0].TestCases) != want {
@@ -331,6 +335,9 @@ func TestAppendEvent(t *testing.T) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if e := reports.EventOf(spec("a/one", types.SpecStateSkipped, types.Failure{})); e != (reports.Event{}) {
+		t.Errorf("a spec that did not run tells %+v", e)
 	}
 	lines := strings.SplitAfter(strings.TrimSuffix(string(raw), "\n"), "\n")
 	if len(lines) != 2 {

@@ -42,8 +42,8 @@ func newNodeImageShow(s Streams) *cobra.Command {
 		Use:   "show",
 		Short: "Tell which node image is built",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			image, found, err := nodeimage.Lookup(o)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			image, found, err := nodeimage.Lookup(cmd.Context(), o)
 			switch {
 			case err != nil:
 				return unable(err, "")

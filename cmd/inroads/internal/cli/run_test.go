@@ -183,7 +183,7 @@ func TestRun(t *testing.T) {
 					return []cluster.Ref{{Name: "made"}}, func(context.Context) error { return errors.New("docker hangs") }, nil
 				}
 			},
-			wantReport: func(r reports.Report) bool { return r.Summary.Proven == 2 },
+			wantReport: func(r reports.Report) bool { return r.Summary.Proven == 2 && r.CleanUp == "docker hangs" },
 		},
 		{
 			name: "the way is broken", wantCode: ExitInconclusive, wantErr: "inroads: dial refused at 127.0.0.1:1: ",

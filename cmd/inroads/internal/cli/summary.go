@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -29,9 +30,11 @@ func (r *runner) tell(e reports.Event, of int) {
 }
 
 // conclude writes the report, prints what came of the run and returns how the
-// program ends. left says what could not be removed, or is "".
+// program ends. left says what the run could not remove of what it made, or is
+// "".
 func (r *runner) conclude(report reports.Report, left string) error {
 	report.Started, report.Finished = r.started.UTC(), r.now().UTC()
+	report.CleanUp = cmp.Or(left, report.CleanUp)
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
 	}
@@ -39,15 +42,13 @@ func (r *runner) conclude(report reports.Report, left string) error {
 	code := exitCode(report)
 	switch {
 	case left != "":
-		// A machine that is not clean is no success, nor a clean interruption.
-		if code != ExitDisproven {
-			code = ExitInconclusive
-		}
 		return &exitError{code: code, cause: "removing what the run made: " + left, next: "'inroads sweep' removes what is left"}
 	case report.Setup != nil && report.Setup.Stage == stagePreflight:
 		return &exitError{code: code, cause: report.Setup.Message}
 	case report.Setup != nil:
 		return &exitError{code: code, cause: report.Setup.Stage + ": " + report.Setup.Message}
+	case report.CleanUp != "":
+		return &exitError{code: code, cause: report.CleanUp}
 	default:
 		return done(code)
 	}
@@ -57,10 +58,13 @@ func (r *runner) conclude(report reports.Report, left string) error {
 func exitCode(r reports.Report) int {
 	s := r.Summary
 	switch {
+	case s.Disproven > 0 && !r.Interrupted:
+		return ExitDisproven
+	case r.CleanUp != "":
+		// What is not clean is no success, nor a clean interruption.
+		return ExitInconclusive
 	case r.Interrupted:
 		return ExitInterrupted
-	case s.Disproven > 0:
-		return ExitDisproven
 	case s.Inconclusive > 0 || s.Proven == 0:
 		return ExitInconclusive
 	default:
