@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,24 +67,36 @@ func TestUsage(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	dir := t.TempDir()
 	notYAML := filepath.Join(dir, "not-yaml")
-	closed := filepath.Join(dir, "closed")
 	write(t, notYAML, "root:x:0:0\n")
-	// Nothing listens on port 1 of the loopback.
-	write(t, closed, `{"apiVersion":"v1","kind":"Config","current-context":"c",
-		"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],
-		"clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1","insecure-skip-tls-verify":true}}],
-		"users":[{"name":"u","user":{"token":"secret-token"}}]}`)
+	config := func(name, server string) string {
+		path := filepath.Join(dir, name)
+		write(t, path, `{"apiVersion":"v1","kind":"Config","current-context":"c",
+			"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],
+			"clusters":[{"name":"c","cluster":{"server":"`+server+`"}}],
+			"users":[{"name":"u","user":{"token":"secret-token"}}]}`)
+		return path
+	}
+	// Its certificate is of no authority that anyone trusts.
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.StartTLS()
+	defer stranger.Close()
 	tests := []struct {
 		name, kubeconfig, code string
 	}{
 		{"missing", filepath.Join(dir, "none"), "A-CONFIG-01"},
 		{"not YAML", notYAML, "A-CONFIG-03"},
-		{"closed port", closed, "A-DIAL-01"},
+		// Nothing listens on port 1 of the loopback.
+		{"closed port", config("closed", "https://127.0.0.1:1"), "A-DIAL-01"},
+		{"unknown authority", config("stranger", stranger.URL), "A-TLS-02"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			artifacts := filepath.Join(t.TempDir(), "artifacts")
 			code, _, stderr := try(t, "run", "--kubeconfig", tt.kubeconfig, "--artifacts", artifacts)
+			if strings.Contains(stderr, "secret-token") {
+				t.Errorf("printed the token: %s", stderr)
+			}
 			if code != ExitInconclusive {
 				t.Errorf("exit code %d, want %d", code, ExitInconclusive)
 			}
