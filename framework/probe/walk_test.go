@@ -127,8 +127,13 @@ func (w *world) walk() probe.Trace {
 	return probe.Walk(w.ctx, w.target)
 }
 
-// soon is the time limit of rows in which something never answers.
-const soon = 150 * time.Millisecond
+// The time limits of rows in which something never answers: soon where the
+// first thing is silent, later where a handshake has to be made before that,
+// on a machine that may be busy.
+const (
+	soon  = 150 * time.Millisecond
+	later = 5 * soon
+)
 
 // plugin is a credential plugin of one shell command.
 func plugin(script string) *clientcmdapi.ExecConfig {
@@ -423,6 +428,28 @@ var rows = []row{
 		w.cluster.Server = "https://" + serve(w.t, api{}, config)
 	}, code: probe.TLSBroken, saw: []string{"protocol version"}},
 
+	// The same over HTTP/2, which is what API servers speak.
+	{name: "token, HTTP/2", setup: func(w *world) { w.over2(api{}, tls.VerifyClientCertIfGiven) }},
+	{name: "no client certificate, HTTP/2", setup: func(w *world) { w.over2(api{}, tls.RequireAndVerifyClientCert) }, code: probe.TLSClientRejected, saw: []string{"none was given"}},
+	{name: "401, HTTP/2", setup: func(w *world) {
+		w.over2(api{}, tls.VerifyClientCertIfGiven)
+		w.user.Token = badToken
+	}, code: probe.AuthnRefused},
+	{name: "cut before the answer, HTTP/2", setup: func(w *world) {
+		w.over2(api{review: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}, tls.VerifyClientCertIfGiven)
+	}, code: probe.APIBroken},
+	{name: "cut in the body, HTTP/2", setup: func(w *world) {
+		w.over2(api{version: func(rw http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(rw, "{")
+			_ = http.NewResponseController(rw).Flush()
+			panic(http.ErrAbortHandler)
+		}}, tls.VerifyClientCertIfGiven)
+	}, code: probe.APIBroken},
+	{name: "no answer, HTTP/2", setup: func(w *world) {
+		w.over2(api{review: hang}, tls.VerifyClientCertIfGiven)
+		w.target.Timeout = later
+	}, code: probe.APITimeout},
+
 	// authn
 	{name: "401", setup: func(w *world) { w.at(api{}).user.Token = badToken }, code: probe.AuthnRefused, saw: []string{"401", "Unauthorized"}},
 	{name: "401 to the plugin's token", setup: func(w *world) {
@@ -474,8 +501,8 @@ var rows = []row{
 	{name: "cut before the answer", setup: func(w *world) {
 		w.at(api{review: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }})
 	}, code: probe.APIBroken, saw: []string{"closed early"}},
-	{name: "no answer", setup: func(w *world) { w.at(api{review: hang}).target.Timeout = soon }, code: probe.APITimeout, saw: []string{"nothing in"}},
-	{name: "no answer about the version", setup: func(w *world) { w.at(api{version: hang}).target.Timeout = 5 * soon }, code: probe.APITimeout},
+	{name: "no answer", setup: func(w *world) { w.at(api{review: hang}).target.Timeout = later }, code: probe.APITimeout, saw: []string{"nothing in"}},
+	{name: "no answer about the version", setup: func(w *world) { w.at(api{version: hang}).target.Timeout = later }, code: probe.APITimeout},
 	{name: "not ready", setup: func(w *world) {
 		w.at(api{ready: say(http.StatusInternalServerError, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n")})
 	}, code: probe.APINotReady, saw: []string{"etcd failed: reason withheld"}},
@@ -510,6 +537,13 @@ func (w *world) strict(version uint16) {
 	config := w.tls()
 	config.ClientAuth, config.MinVersion, config.MaxVersion = tls.RequireAndVerifyClientCert, version, version
 	w.cluster.Server = "https://" + serve(w.t, api{}, config)
+}
+
+// over2 starts a server that speaks HTTP/2.
+func (w *world) over2(a api, ask tls.ClientAuthType) {
+	config := w.tls()
+	config.ClientAuth, config.NextProtos = ask, []string{"h2"}
+	w.cluster.Server = "https://" + serve(w.t, a, config)
 }
 
 func TestWalk(t *testing.T) {
