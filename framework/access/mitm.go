@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +54,7 @@ type MITMOptions struct {
 // the right names in its certificate and an authority that nobody trusts. It
 // remembers what clients let it see.
 type MITM struct {
-	// URL is its address, without a path.
+	// URL is its address, with the path below which Upstream has its API.
 	URL string
 	// CAPEM is the certificate of its authority, for the client that is to
 	// trust it.
@@ -99,7 +100,7 @@ type Intercepted struct {
 
 // StartMITM starts a man in the middle. It ends with Stop or with ctx.
 func StartMITM(ctx context.Context, o MITMOptions) (*MITM, error) {
-	handler, err := o.handler()
+	handler, path, err := o.handler()
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func StartMITM(ctx context.Context, o MITMOptions) (*MITM, error) {
 		return nil, fmt.Errorf("listening on %s: %w", mitmHost, err)
 	}
 	m := &MITM{
-		URL: "https://" + listener.Addr().String(), CAPEM: ca,
+		URL: "https://" + listener.Addr().String() + path, CAPEM: ca,
 		listener: listener, accepted: make(chan net.Conn), stopped: make(chan struct{}),
 	}
 	m.server = &http.Server{
@@ -244,21 +245,24 @@ func (m *MITM) record(next http.Handler) http.Handler {
 	})
 }
 
-func (o MITMOptions) handler() (http.Handler, error) {
+// handler returns what answers the requests, and the path of the API below it.
+func (o MITMOptions) handler() (http.Handler, string, error) {
 	if o.Upstream == nil {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, "{}\n")
-		}), nil
+		}), "", nil
 	}
-	target, _, err := rest.DefaultServerUrlFor(o.Upstream)
+	server, _, err := rest.DefaultServerUrlFor(o.Upstream)
 	if err != nil {
-		return nil, fmt.Errorf("reading the address of the server to relay to %q: %w", o.Upstream.Host, err)
+		return nil, "", fmt.Errorf("reading the address of the server to relay to %q: %w", o.Upstream.Host, err)
 	}
 	transport, err := rest.TransportFor(rest.AnonymousClientConfig(o.Upstream))
 	if err != nil {
-		return nil, fmt.Errorf("preparing to relay to %q: %w", target.Host, err)
+		return nil, "", fmt.Errorf("preparing to relay to %q: %w", server.Host, err)
 	}
+	// Who is in the middle is sent the whole path and passes it on.
+	target := &url.URL{Scheme: server.Scheme, Host: server.Host}
 	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     transport,
@@ -267,7 +271,7 @@ func (o MITMOptions) handler() (http.Handler, error) {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, fmt.Sprintf("relaying to %q: %v", target.Host, err), http.StatusBadGateway)
 		},
-	}, nil
+	}, strings.TrimSuffix(server.Path, "/"), nil
 }
 
 // mitmCertificate returns a certificate for the names, from an authority made

@@ -1,9 +1,11 @@
 package access
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const mitmToken = "the-token-of-a-victim"
@@ -28,8 +31,8 @@ func call(t *testing.T, m *MITM, host string, config *tls.Config) Result {
 		t.Fatal(err)
 	}
 	config.ServerName = host
+	u.Path += "/api"
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-	u.Path = "/api"
 	return Do(t.Context(), client, Request{URL: u.String(), Header: http.Header{"Authorization": {"Bearer " + mitmToken}}})
 }
 
@@ -43,15 +46,19 @@ func pool(t *testing.T, pemBytes []byte) *x509.CertPool {
 }
 
 // ended waits for the handshake that a client has already turned its back on.
-func ended(t *testing.T, m *MITM) Handshake {
+func ended(t *testing.T, m *MITM) (h Handshake) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if hs := m.Handshakes(); len(hs) > 0 {
-			return hs[0]
+	if err := poll.Until(t.Context(), "the handshake to end", time.Millisecond, func(context.Context) error {
+		hs := m.Handshakes()
+		if len(hs) == 0 {
+			return errors.New("none ended")
 		}
+		h = hs[0]
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no handshake ended")
-	return Handshake{}
+	return h
 }
 
 func TestMITMSeesWhatClientsLetIt(t *testing.T) {
@@ -129,18 +136,20 @@ func TestMITMRelays(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name    string
+		prefix  string
 		ca      []byte
 		outcome catalog.Outcome
 		body    string
 		sent    string
 	}{
-		{"to the real server", ca, catalog.Reached, "/api", "Bearer " + mitmToken},
-		{"not to one that it cannot verify", foreign, catalog.ServerError, "", ""},
+		{"to the real server", "", ca, catalog.Reached, "/api", "Bearer " + mitmToken},
+		{"to one with a path of its own", "/clusters/one/", ca, catalog.Reached, "/clusters/one/api", "Bearer " + mitmToken},
+		{"not to one that it cannot verify", "", foreign, catalog.ServerError, "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got = ""
 			m, err := StartMITM(t.Context(), MITMOptions{Upstream: &rest.Config{
-				Host: real.URL, BearerToken: "of-the-harness", TLSClientConfig: rest.TLSClientConfig{CAData: row.ca},
+				Host: real.URL + row.prefix, BearerToken: "of-the-harness", TLSClientConfig: rest.TLSClientConfig{CAData: row.ca},
 			}})
 			if err != nil {
 				t.Fatal(err)
