@@ -195,6 +195,11 @@ func (l *line) send(ctx context.Context, hop catalog.Hop, method, path string, o
 		return nil, l.diagnose(ctx, own, fmt.Errorf("reading the answer of %q: %w", target, err))
 	}
 	_, took := l.legs.end()
+	// net/http hands out an answer that comes while it cancels, such as the
+	// empty one of a server that saw the client go.
+	if own.Err() != nil {
+		return nil, l.diagnose(ctx, own, fmt.Errorf("requesting %q: %w", target, context.Cause(own)))
+	}
 	return &answer{hop: hop, target: l.base(), status: response.StatusCode, header: response.Header, body: data, took: took}, nil
 }
 
