@@ -2,6 +2,7 @@ package nodeimage
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +21,12 @@ import (
 	"github.com/inroads-k8s/inroads/framework/cluster/hostpackages"
 )
 
-// builderRevision stands for the Go code of this package in the image's hash:
-// change it with what the last part puts into the image.
-const builderRevision = "1"
+// builder is this package's own code: what it puts into the image changes with
+// it. The last part, which takes seconds, is made anew after each change; the
+// others know their inputs.
+//
+//go:embed *.go
+var builder embed.FS
 
 // progressPeriod is how often a part that is being made is spoken of.
 const progressPeriod = 30 * time.Second
@@ -79,7 +83,7 @@ func newBuild(ctx context.Context, o Options) (*build, error) {
 		return nil, err
 	}
 	b.rootfs = b.rootfsPart()
-	key := newInputs().add("builder", builderRevision).add("part", b.rootfs.hash)
+	key := newInputs().add("part", b.rootfs.hash)
 	for _, m := range b.modules {
 		p, err := b.modulePart(m)
 		if err != nil {
@@ -88,7 +92,7 @@ func newBuild(ctx context.Context, o Options) (*build, error) {
 		b.compiled = append(b.compiled, p)
 		key.add("part", p.hash)
 	}
-	if err := key.addTree(sources.Sources, manifestsFolder); err != nil {
+	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder), key.addTree(builder, ".")); err != nil {
 		return nil, err
 	}
 	hash := key.hex()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 )
 
 // inputs is the hash of what a part is made from. Each item is named and its
@@ -25,11 +26,11 @@ func (i *inputs) add(name string, values ...string) *inputs {
 	return i
 }
 
-// addTree adds every file below the folders, by path and content.
+// addTree adds every file below the folders, by path and content, but no tests.
 func (i *inputs) addTree(tree fs.FS, folders ...string) error {
 	for _, folder := range slices.Sorted(slices.Values(folders)) {
 		err := fs.WalkDir(tree, folder, func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+			if err != nil || entry.IsDir() || strings.HasSuffix(name, "_test.go") {
 				return err
 			}
 			data, err := fs.ReadFile(tree, name)
