@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -213,7 +214,7 @@ func TestGolden(t *testing.T) {
 func checkJUnit(t *testing.T, raw []byte, r reports.Report) {
 	t.Helper()
 	for d := xml.NewDecoder(bytes.NewReader(raw)); ; {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("not well-formed: %v", err)

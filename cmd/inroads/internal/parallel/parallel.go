@@ -116,16 +116,19 @@ func runThere(ctx context.Context, o Options, dir string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err = cmd.Wait()
+	}()
 	select {
-	case err = <-ended:
+	case <-ended:
 	case <-ctx.Done():
 		stop.close()
 		late := time.NewTimer(stopTime)
 		defer late.Stop()
 		select {
-		case err = <-ended:
+		case <-ended:
 		case <-late.C:
 			killGroup(cmd)
 			<-ended
