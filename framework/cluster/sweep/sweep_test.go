@@ -1,0 +1,124 @@
+package sweep
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+)
+
+// ended is the owner of what a killed run left.
+var ended = ledger.Owner{PID: 1, Start: 1, Boot: "another"}
+
+func note(t *testing.T, cacheDir string, e ledger.Entry) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(filepath.Join(cacheDir, ledger.DirName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Note(e); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func left(t *testing.T, l *ledger.Ledger) int {
+	t.Helper()
+	entries, err := l.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestSweepFiles(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		owner ledger.Owner
+		path  string // below the cache folder, or absolute
+		gone  bool
+		want  string // in the error
+	}{
+		{"of a killed run", ended, "runs/1", true, ""},
+		{"of a live one", ledger.Owner{}, "runs/1", false, ""},
+		{"beside the cache folder", ended, "../beside", false, "not in the cache folder"},
+		{"the cache folder itself", ended, ".", false, "not in the cache folder"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cacheDir := filepath.Join(t.TempDir(), "cache")
+			path := filepath.Join(cacheDir, tc.path)
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			l := note(t, cacheDir, ledger.Entry{Kind: ledger.File, Name: path, Owner: tc.owner})
+			err := Sweep(t.Context(), Options{CacheDir: cacheDir})
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want …%s…", err, tc.want)
+			}
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) != tc.gone {
+				t.Errorf("after the sweep: %v", err)
+			}
+			if n := left(t, l); (n == 0) != tc.gone {
+				t.Errorf("%d entries left", n)
+			}
+		})
+	}
+}
+
+// cluster is an entry as the kind provider writes it, for an engine that does not
+// answer.
+func cluster(t *testing.T, kept, private bool) ledger.Entry {
+	e := ledger.Entry{Kind: ledger.Cluster, Name: "x", Owner: ended, Detail: map[string]string{
+		"program": "docker", "env": "DOCKER_HOST=unix://" + filepath.Join(t.TempDir(), "none.sock"),
+	}}
+	if kept {
+		e.Detail["kept"] = "true"
+	}
+	if private {
+		e.Detail["private"] = "true"
+	}
+	return e
+}
+
+func TestSweepClusters(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		kept, private bool
+		all           bool
+		gone          bool
+		log, want     string
+	}{
+		{"in a private engine that ended", false, true, false, true, "does not run, nor do its nodes", ""},
+		{"kept", true, true, false, false, "to remove it: inroads cluster down --name x", ""},
+		{"kept, but all are to go", true, true, true, true, "does not run", ""},
+		{"in an engine of the user's that does not answer", false, false, false, false, "", "then: inroads sweep"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cacheDir := t.TempDir()
+			dir := filepath.Join(cacheDir, "clusters", "x")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			l := note(t, cacheDir, cluster(t, tc.kept, tc.private))
+			var log bytes.Buffer
+			err := Sweep(t.Context(), Options{CacheDir: cacheDir, All: tc.all, Log: &log})
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want …%s…", err, tc.want)
+			}
+			if !strings.Contains(log.String(), tc.log) {
+				t.Errorf("no %q in the log:\n%s", tc.log, &log)
+			}
+			if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) != tc.gone {
+				t.Errorf("folder after the sweep: %v", err)
+			}
+			if n := left(t, l); (n == 0) != tc.gone {
+				t.Errorf("%d entries left", n)
+			}
+		})
+	}
+}
