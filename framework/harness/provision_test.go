@@ -1,0 +1,88 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+)
+
+func TestKindConfig(t *testing.T) {
+	if config, source, err := kindConfig(""); err != nil || !strings.Contains(string(config), "kind: Cluster") || source != "the default topology" {
+		t.Errorf("default: %q from %s, error %v", config, source, err)
+	}
+	path := filepath.Join(t.TempDir(), "k.yaml")
+	if _, _, err := kindConfig(path); err == nil || err.Error() != `reading kind configuration "`+path+`": no such file or directory` {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if config, source, err := kindConfig(path); err != nil || string(config) != "theirs" || source != `"`+path+`"` {
+		t.Errorf("a file: %q from %s, error %v", config, source, err)
+	}
+}
+
+func TestUndoStack(t *testing.T) {
+	var u undoStack
+	var done []string
+	broken := errors.New("broken")
+	for _, step := range []struct {
+		name string
+		err  error
+	}{{"engine", nil}, {"cluster", broken}} {
+		u.push(func(context.Context) error { done = append(done, step.name); return step.err })
+	}
+	if err := u.run(t.Context()); !errors.Is(err, broken) || !slices.Equal(done, []string{"cluster", "engine"}) {
+		t.Errorf("done %v, error %v", done, err)
+	}
+	if err := u.run(t.Context()); err != nil || len(done) != 2 {
+		t.Errorf("again: done %v, error %v", done, err)
+	}
+}
+
+func TestProvisionReturnsARelease(t *testing.T) {
+	t.Setenv(cache.EnvDir, t.TempDir())
+	refs, release, err := Provision(t.Context(), Options{Kubeconfig: filepath.Join(t.TempDir(), "none")}, io.Discard)
+	if err == nil || refs != nil || release == nil {
+		t.Fatalf("refs %v, error %v", refs, err)
+	}
+	if err := release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// fakeProvider counts.
+type fakeProvider struct {
+	err     error
+	deleted int
+}
+
+func (f *fakeProvider) Create(context.Context) (cluster.Ref, error) {
+	return cluster.Ref{Name: "x"}, f.err
+}
+func (f *fakeProvider) Delete(context.Context, cluster.Ref) error { f.deleted++; return nil }
+
+func TestReleaseDeletesOnlyWhatCreateReturned(t *testing.T) {
+	for _, tc := range []struct {
+		err     error
+		deleted int
+	}{{nil, 1}, {errors.New("that name is someone else's"), 0}} {
+		var undo undoStack
+		f := &fakeProvider{err: tc.err}
+		_, release, err := createWith(t.Context(), f, &undo, undo.run)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("got error %v, want %v", err, tc.err)
+		}
+		if err := release(t.Context()); err != nil || f.deleted != tc.deleted {
+			t.Errorf("deleted %d, error %v, want %d", f.deleted, err, tc.deleted)
+		}
+	}
+}
