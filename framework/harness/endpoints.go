@@ -1,0 +1,62 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// endpointTime is how long a Service has to list the ready pods that it
+// selects; a busy cluster takes about a second.
+const endpointTime = 30 * time.Second
+
+// WaitEndpoints watches the EndpointSlices of the Service until they list
+// exactly n ready endpoints. Its error is the cluster's doing, which a spec
+// asserts on: the pods of a Service that a spec made are ready before.
+func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, endpointTime)
+	defer cancel()
+	selector := labels.Set{discoveryv1.LabelServiceName: svc.Name}.String()
+	ready := map[string]int{}
+	err := watchUntil(ctx, e.Client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
+		&discoveryv1.EndpointSlice{}, func(ev watch.Event) bool {
+			slice, ok := ev.Object.(*discoveryv1.EndpointSlice)
+			if !ok {
+				return false
+			}
+			ready[slice.Name] = 0
+			if ev.Type != watch.Deleted {
+				ready[slice.Name] = readyEndpoints(slice)
+			}
+			return sum(ready) == n
+		})
+	if err != nil {
+		return fmt.Errorf("waiting %s for Service %q to have %d ready endpoints: last: %d in %d EndpointSlices: %w", endpointTime, svc.Name, n, sum(ready), len(ready), err)
+	}
+	return nil
+}
+
+// readyEndpoints counts those of the slice that take traffic; a condition that
+// is not set means ready.
+func readyEndpoints(slice *discoveryv1.EndpointSlice) (n int) {
+	for _, ep := range slice.Endpoints {
+		if ep.Conditions.Ready == nil || *ep.Conditions.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}

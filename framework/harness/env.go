@@ -1,0 +1,172 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// Env is what the spec of one claim works with.
+type Env struct {
+	Claim   catalog.Claim
+	Cluster cluster.Ref
+	// Config and Client are those of the user in the cluster's kubeconfig.
+	Config *rest.Config
+	Client kubernetes.Interface
+	// Host runs commands of this machine with the cluster's kubeconfig and a
+	// home folder of the spec's own.
+	Host access.Host
+
+	ctx       context.Context
+	dir       string
+	namespace string
+	hop       catalog.Hop
+	entry     reports.Entry
+}
+
+// current is the spec that this process runs, nil between specs. A Ginkgo
+// process runs one spec at a time.
+var current *Env
+
+func begin(ctx context.Context, claim catalog.Claim) *Env {
+	s := run.session
+	e := &Env{Claim: claim, Cluster: s.ref, Config: rest.CopyConfig(s.config), Client: s.client, Host: s.host, ctx: ctx}
+	e.entry.Claim = claim.ID
+	current = e
+	dir, err := os.MkdirTemp(s.dir, "spec-")
+	e.Require(err, "making the folder of the spec")
+	e.dir, e.Host.Home = dir, dir
+	ginkgo.DeferCleanup(os.RemoveAll, dir)
+	skipUnlessApplicable(s, claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
+	return e
+}
+
+// end stores the evidence. It also runs when the spec has failed or skipped.
+func (e *Env) end() {
+	ginkgo.AddReportEntry(reports.EntryName, e.entry, ginkgo.ReportEntryVisibilityNever)
+	current = nil
+}
+
+// At says which hop the assertions that follow are about: it is blamed when one
+// of them fails and the way to the API server is whole.
+func (e *Env) At(hop catalog.Hop) *Env {
+	e.hop = hop
+	return e
+}
+
+// Meet records what a caller saw and asserts that it is the outcome. It returns
+// the result for further assertions.
+func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) access.Result {
+	ginkgo.GinkgoHelper()
+	e.At(hop)
+	e.record(hop, what, r, want)
+	if r.Err != nil && r.Outcome == catalog.Unknown {
+		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
+	}
+	if r.Outcome != want {
+		fail(fmt.Sprintf("%s: want %s, got %s", what, want, r.Summary()), 1)
+	}
+	return r
+}
+
+// Saw records what a caller saw of a request whose outcome the spec asserts in
+// its own way. A request that could not be made ends the spec.
+func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
+	ginkgo.GinkgoHelper()
+	e.At(hop)
+	e.record(hop, what, r, catalog.Unknown)
+	if r.Err != nil && r.Outcome == catalog.Unknown {
+		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
+	}
+	return r
+}
+
+func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
+	e.entry.Steps = append(e.entry.Steps, reports.Step{
+		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,
+		Status: r.Status, Exit: r.Exit, Milliseconds: r.Duration.Milliseconds(),
+	})
+	fmt.Fprintf(ginkgo.GinkgoWriter, "%s\n  %s\n", what, r.Summary())
+}
+
+// Require ends the spec as inconclusive when err is not nil: something that the
+// harness itself needs did not work, which proves nothing about the claim.
+func (e *Env) Require(err error, what string) {
+	ginkgo.GinkgoHelper()
+	if err != nil {
+		e.Inconclusive(fmt.Sprintf("%s: %v", what, err))
+	}
+}
+
+// Inconclusive ends the spec without blaming the cluster.
+func (e *Env) Inconclusive(reason string) {
+	ginkgo.GinkgoHelper()
+	e.entry.Verdict, e.entry.Reason = catalog.Inconclusive, probe.Redact(reason)
+	ginkgo.Fail("inconclusive: " + e.entry.Reason)
+}
+
+// Dir returns a folder of the spec's own, mode 0700, removed with it.
+func (e *Env) Dir() string { return e.dir }
+
+// WriteFile writes a file of the spec's own, mode 0600, and returns its path.
+func (e *Env) WriteFile(name, content string) string {
+	ginkgo.GinkgoHelper()
+	path := filepath.Join(e.dir, name)
+	e.Require(os.WriteFile(path, []byte(content), 0o600), "writing "+name)
+	return path
+}
+
+// diagnosis bounds the walk that names the broken hop, after a failure.
+const diagnosis = 5 * time.Second
+
+// fail is Gomega's fail handler: it names the hop that broke before the message
+// of the assertion. The way to the API server is walked first, since whatever is
+// broken there breaks every claim.
+func fail(message string, callerSkip ...int) {
+	skip := 1
+	if len(callerSkip) > 0 {
+		skip += callerSkip[0]
+	}
+	message = probe.Redact(message)
+	if e := current; e != nil && e.entry.Verdict == "" {
+		message = e.blame(message)
+	}
+	ginkgo.Fail(message, skip)
+}
+
+func (e *Env) blame(message string) string {
+	// The spec's own time may be over; that is when a diagnosis is wanted most.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+	defer cancel()
+	trace := probe.Walk(ctx, probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context})
+	e.entry.Hop = e.hop
+	if step, broken := trace.Broken(); broken {
+		e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
+		message = trace.Summary() + "\n" + message
+	} else {
+		message = fmt.Sprintf("%s broke on the path %q\n%s", e.hop, e.Claim.Path, message)
+	}
+	e.entry.Reason = message
+	return message
+}
+
+// require fails a node of the suite itself.
+func require(err error, what string) {
+	ginkgo.GinkgoHelper()
+	if err != nil {
+		ginkgo.Fail(strings.TrimSpace(probe.Redact(fmt.Sprintf("%s: %v", what, err))))
+	}
+}

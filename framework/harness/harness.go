@@ -1,0 +1,168 @@
+// Package harness is the glue between the catalogue and Ginkgo: it makes specs
+// from claims, gives each a cluster and a namespace of its own, keeps the
+// evidence, and turns a failure into a hop to blame.
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/util/rand"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// SuiteName is the description of the suite, and its name in JUnit.
+const SuiteName = "inroads"
+
+// run is what this process knows of the run that it takes part in.
+var run struct {
+	options Options
+	// id is the same in every process of the run.
+	id      string
+	session *session
+	release func(context.Context) error
+}
+
+// Run proves the selected claims. It is the one way in for go test, ginkgo and
+// the command line; options come from the environment, see EnvOptions.
+func Run(t ginkgo.GinkgoTestingT) bool {
+	options, err := OptionsFromEnv()
+	if err != nil {
+		t.Fail()
+		fmt.Fprintln(ginkgo.GinkgoWriter, err)
+		return false
+	}
+	run.options = options
+	gomega.RegisterFailHandler(fail)
+	suite, reporter := ginkgo.GinkgoConfiguration()
+	suite.Timeout = max(suite.Timeout, suiteTimeout)
+	return ginkgo.RunSpecs(t, SuiteName, suite, reporter)
+}
+
+// Preview returns the specs that the options would run, without a cluster.
+func Preview(o Options) types.Report {
+	run.options = o
+	return ginkgo.PreviewSpecs(SuiteName)
+}
+
+// Area groups the specs of one path.
+func Area(id catalog.PathID, specs func()) bool {
+	path, err := catalog.LookupPath(id)
+	if err != nil {
+		panic(err)
+	}
+	return ginkgo.Describe(path.Title, ginkgo.Label("path:"+string(id)), specs)
+}
+
+// Prove makes the spec of a claim. The claim's entry in the catalogue gives the
+// text, the labels, the time limit and the reasons to skip; body asserts what
+// the sentence says, with its control and its negative.
+func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
+	claim, err := catalog.Lookup(id)
+	if err != nil {
+		panic(err)
+	}
+	if !run.options.Selects(claim) {
+		return
+	}
+	ginkgo.It(string(claim.ID)+": "+claim.Sentence,
+		ginkgo.Label("level:"+string(claim.Level)), ginkgo.SpecTimeout(claim.Bound()+cleanUpTime),
+		func(ctx ginkgo.SpecContext) {
+			bounded, cancel := context.WithTimeoutCause(ctx, claim.Bound(), fmt.Errorf("the claim's %s are over", claim.Bound()))
+			defer cancel()
+			env := begin(bounded, claim)
+			defer env.end()
+			body(bounded, env)
+			env.checkNothingPulled(bounded)
+		})
+}
+
+// ClaimOf returns the id of the claim that a spec proves, or "" for a node of
+// Ginkgo's own.
+func ClaimOf(spec types.SpecReport) catalog.ID {
+	id, _, found := strings.Cut(spec.LeafNodeText, ": ")
+	if !found || spec.LeafNodeType != types.NodeTypeIt {
+		return ""
+	}
+	return catalog.ID(id)
+}
+
+// handover is what the first process tells the others.
+type handover struct {
+	Run      string        `json:"run"`
+	Clusters []cluster.Ref `json:"clusters"`
+}
+
+// runIDLength is the number of characters of a run's id.
+const runIDLength = 8
+
+var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
+	clusters, err := provide(ctx)
+	require(err, "preparing the clusters")
+	raw, err := json.Marshal(handover{Run: rand.String(runIDLength), Clusters: clusters})
+	require(err, "handing the clusters over")
+	return raw
+}, func(ctx ginkgo.SpecContext, raw []byte) {
+	var given handover
+	require(json.Unmarshal(raw, &given), "taking the clusters over")
+	run.id = given.Run
+	var err error
+	run.session, err = newSession(ctx, given.Clusters, run.options)
+	require(err, "preparing the run")
+}, ginkgo.NodeTimeout(setUpTimeout))
+
+// provide returns the clusters that the run was given, or makes them and has
+// them removed after the last spec.
+func provide(ctx context.Context) ([]cluster.Ref, error) {
+	if len(run.options.Clusters) > 0 {
+		return run.options.Clusters, nil
+	}
+	clusters, release, err := Provision(ctx, run.options, ginkgo.GinkgoWriter)
+	run.release = release
+	return clusters, err
+}
+
+var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
+	if run.session != nil {
+		require(run.session.close(), "clearing up after this process")
+	}
+}, func(ctx ginkgo.SpecContext) {
+	// A cluster that outlives the run is left as it was found.
+	if run.session != nil && (run.options.Existing() || run.options.Keep) {
+		require(waitGone(ctx, run.session.client, run.id), "clearing up after the specs")
+	}
+	if run.release != nil {
+		require(run.release(ctx), "removing what the run made")
+	}
+}, ginkgo.NodeTimeout(tearDownTimeout))
+
+var _ = ginkgo.ReportAfterEach(func(spec ginkgo.SpecReport) {
+	path := os.Getenv(reports.EnvEvents)
+	if path == "" || ClaimOf(spec) == "" {
+		return
+	}
+	if err := reports.AppendEvent(path, reports.EventOf(spec)); err != nil {
+		fmt.Fprintln(ginkgo.GinkgoWriter, "telling the verdict:", err)
+	}
+})
+
+var _ = ginkgo.ReportAfterSuite("writing the reports", func(report ginkgo.Report) {
+	dir := run.options.Artifacts
+	if dir == "" {
+		dir = DefaultArtifacts
+	}
+	clusters := run.options.Clusters
+	if run.session != nil {
+		clusters = run.session.clusters
+	}
+	require(reports.Write(dir, reports.FromGinkgo(report, run.options.Meta(clusters))), "writing the reports")
+})

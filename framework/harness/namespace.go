@@ -1,0 +1,172 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+)
+
+const (
+	// LabelManagedBy marks everything that a run creates in a cluster.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "inroads"
+	// LabelRun carries the id of the run that created an object.
+	LabelRun = "inroads.dev/run"
+	// labelEnforce is Pod Security admission's label.
+	labelEnforce = "pod-security.kubernetes.io/enforce"
+	// reasonPulling is the reason of kubelet's event before it pulls an image.
+	reasonPulling = "Pulling"
+	// defaultServiceAccount exists in every namespace once its controller has
+	// seen it.
+	defaultServiceAccount = "default"
+)
+
+// Namespace returns the spec's own namespace. The first call creates it, under
+// Pod Security restricted, and waits for its default ServiceAccount.
+func (e *Env) Namespace(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	if e.namespace == "" {
+		e.namespace = e.NewNamespace(ctx)
+	}
+	return e.namespace
+}
+
+// BareNamespace is Namespace without the wait, for a spec about what controllers
+// put into a namespace.
+func (e *Env) BareNamespace(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	if e.namespace == "" {
+		e.namespace = e.createNamespace(ctx)
+	}
+	return e.namespace
+}
+
+// NewNamespace creates another namespace, which is deleted with the spec.
+func (e *Env) NewNamespace(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	name := e.createNamespace(ctx)
+	e.Require(waitFor(ctx, e.Client.CoreV1().ServiceAccounts(name), defaultServiceAccount, &corev1.ServiceAccount{},
+		func(*corev1.ServiceAccount) (bool, string) { return true, "" }), "waiting for the default ServiceAccount")
+	return name
+}
+
+func (e *Env) createNamespace(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
+	ns, err := e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "inroads-" + group + "-",
+		Labels:       map[string]string{LabelManagedBy: ManagedBy, LabelRun: run.id, labelEnforce: "restricted"},
+	}}, metav1.CreateOptions{})
+	e.Require(err, "creating a namespace")
+	client := e.Client
+	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error {
+		err := client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
+	return ns.Name
+}
+
+// listWatcher is the part of a typed client that a wait needs.
+type listWatcher[L runtime.Object] interface {
+	List(ctx context.Context, opts metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error)
+}
+
+// waitFor watches one object until done says so, or until ctx ends; then the
+// error says what was last seen.
+func waitFor[T runtime.Object, L runtime.Object](ctx context.Context, client listWatcher[L], name string, kind T, done func(T) (bool, string)) error {
+	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+	start, last := time.Now(), "not there"
+	err := watchUntil(ctx, client, func(o *metav1.ListOptions) { o.FieldSelector = only }, kind, func(ev watch.Event) (ready bool) {
+		obj, ok := ev.Object.(T)
+		if !ok || ev.Type == watch.Deleted {
+			last = "deleted"
+			return false
+		}
+		ready, last = done(obj)
+		return ready
+	})
+	if err != nil {
+		return fmt.Errorf("waiting %s for %q: last: %s: %w", time.Since(start).Round(time.Millisecond), name, last, err)
+	}
+	return nil
+}
+
+// watchUntil lists and watches the objects that restrict leaves until done says
+// so of an event, or until ctx ends.
+func watchUntil[L runtime.Object](ctx context.Context, client listWatcher[L], restrict func(*metav1.ListOptions), kind runtime.Object, done func(watch.Event) bool) error {
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			restrict(&o)
+			return client.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			restrict(&o)
+			return client.Watch(ctx, o)
+		},
+	}
+	_, err := watchtools.UntilWithSync(ctx, lw, kind, nil, func(ev watch.Event) (bool, error) { return done(ev), nil })
+	return err
+}
+
+// checkNothingPulled asserts that the spec ran on images that were on the nodes
+// already, where the cluster was made so.
+func (e *Env) checkNothingPulled(ctx context.Context) {
+	ginkgo.GinkgoHelper()
+	if e.namespace == "" || !e.Cluster.Preloaded {
+		return
+	}
+	events, err := e.Client.CoreV1().Events(e.namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("reason", reasonPulling).String()})
+	e.Require(err, "listing events")
+	if len(events.Items) > 0 {
+		e.Inconclusive("an image was pulled that should have been on the node: " + events.Items[0].Message)
+	}
+}
+
+// waitGone waits until every namespace of the run is gone.
+func waitGone(ctx context.Context, client kubernetes.Interface, runID string) error {
+	selector := LabelRun + "=" + runID
+	left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return fmt.Errorf("listing the run's namespaces: %w", err)
+	}
+	names := sets.New[string]()
+	for _, ns := range left.Items {
+		names.Insert(ns.Name)
+	}
+	if names.Len() == 0 {
+		return nil
+	}
+	_, err = watchtools.Until(ctx, left.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = selector
+			return client.CoreV1().Namespaces().Watch(ctx, o)
+		},
+	}, func(ev watch.Event) (bool, error) {
+		if ns, ok := ev.Object.(*corev1.Namespace); ok && ev.Type == watch.Deleted {
+			names.Delete(ns.Name)
+		}
+		return names.Len() == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for namespaces %s to be gone: %w", strings.Join(sets.List(names), ", "), err)
+	}
+	return nil
+}

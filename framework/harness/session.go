@@ -1,0 +1,168 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+)
+
+const (
+	// suiteTimeout bounds a run with its set-up; a node image that is built
+	// from nothing takes most of it.
+	suiteTimeout = 80 * time.Minute
+	// setUpTimeout and tearDownTimeout bound what comes before and after.
+	setUpTimeout    = 60 * time.Minute
+	tearDownTimeout = 5 * time.Minute
+	// cleanUpTime is what a spec has for removing what it made, after the time
+	// of its claim.
+	cleanUpTime = 30 * time.Second
+)
+
+// session is what the specs of one process share.
+type session struct {
+	clusters []cluster.Ref
+	ref      cluster.Ref
+	config   *rest.Config
+	client   kubernetes.Interface
+	host     access.Host
+	dir      string
+	// forget takes the folder out of the ledger.
+	forget func() error
+}
+
+// newSession prepares this process for the clusters of the run.
+func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*session, error) {
+	if len(clusters) == 0 {
+		return nil, errors.New("the run has no cluster")
+	}
+	s := &session{clusters: clusters, ref: clusters[0]}
+	var err error
+	if s.config, err = s.ref.RESTConfig(); err != nil {
+		return nil, err
+	}
+	if s.client, err = kubernetes.NewForConfig(s.config); err != nil {
+		return nil, fmt.Errorf("making a client for %q: %w", s.config.Host, err)
+	}
+	if s.dir, s.forget, err = makeRunDir(); err != nil {
+		return nil, err
+	}
+	kubectl, err := findKubectl(o.Kubectl, s.ref.Kubectl)
+	if err != nil {
+		return nil, err
+	}
+	link, err := access.LinkKubectl(filepath.Join(s.dir, "bin"), kubectl)
+	if err != nil {
+		return nil, fmt.Errorf("linking %q: %w", kubectl, err)
+	}
+	s.host = access.Host{Kubectl: link, Kubeconfig: s.ref.Kubeconfig, Home: s.dir}
+	return s, ctx.Err()
+}
+
+// close removes what this process has on disk.
+func (s *session) close() error {
+	if err := os.RemoveAll(s.dir); err != nil {
+		return fmt.Errorf("removing the folder of the run: %w", err)
+	}
+	return s.forget()
+}
+
+// runsDir is where the folders of runs are, below the cache folder.
+const runsDir = "runs"
+
+// makeRunDir makes a folder for this process, mode 0700. The ledger knows of it
+// before it is there, so that sweep finds what a killed run left.
+func makeRunDir() (dir string, forget func() error, err error) {
+	base, err := cache.Dir()
+	if err != nil {
+		return "", nil, err
+	}
+	l, err := ledger.Open(filepath.Join(base, ledger.DirName))
+	if err != nil {
+		return "", nil, err
+	}
+	dir = filepath.Join(base, runsDir, rand.String(8))
+	id, err := l.Note(ledger.Entry{Kind: ledger.File, Name: dir})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, fmt.Errorf("making the folder of the run: %w", err)
+	}
+	return dir, func() error { return l.Done(id) }, nil
+}
+
+// findKubectl returns the first of the candidates that is named, or the kubectl
+// in PATH.
+func findKubectl(candidates ...string) (string, error) {
+	for _, c := range candidates {
+		if c != "" {
+			return exec.LookPath(c)
+		}
+	}
+	path, err := exec.LookPath("kubectl")
+	if err != nil {
+		return "", &cluster.MissingError{Missing: "no kubectl in PATH", Remedy: "install one or give --kubectl PATH"}
+	}
+	return path, nil
+}
+
+// hostTools are the programs that the documented scripts call.
+var hostTools = []string{"bash", "curl", "grep", "cut", "tr", "base64"}
+
+// missing returns why the claim's feature is not here, or "".
+func (s *session) missing(f catalog.Feature) string {
+	switch f {
+	case catalog.Pods:
+		if s.ref.Images.Server == "" || s.ref.Images.Client == "" {
+			return "the run may start no pods"
+		}
+	case catalog.KubectlImage:
+		if s.ref.Images.Client == cluster.PublicImages().Client {
+			return fmt.Sprintf("there is no kubectl in %q", s.ref.Images.Client)
+		}
+	case catalog.MultiNode:
+		if len(s.ref.Nodes) < 2 {
+			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
+		}
+	case catalog.HostTools:
+		for _, tool := range hostTools {
+			if _, err := exec.LookPath(tool); err != nil {
+				return fmt.Sprintf("%q is not in PATH", tool)
+			}
+		}
+	case catalog.OwnCA:
+		if tls := s.config.TLSClientConfig; len(tls.CAData) == 0 && tls.CAFile == "" {
+			return "the kubeconfig names no certificate authority"
+		}
+	case catalog.IPv6Loopback:
+		if err := access.CheckLoopback("::1"); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+func skipUnlessApplicable(s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
+	for _, f := range c.Needs {
+		if why := s.missing(f); why != "" {
+			reason := fmt.Sprintf("needs %s: %s", f, why)
+			note(catalog.NotApplicable, reason)
+			ginkgo.Skip(reason)
+		}
+	}
+}
