@@ -251,8 +251,8 @@ func assemble(m Meta, judge func(catalog.Claim) Claim) Report {
 		Kind:          Kind,
 		Tool:          Tool{Name: ToolName, Version: cmp.Or(m.Version, Version())},
 		Documentation: AccessingClusters(),
-		Started:       m.Started.UTC(),
-		Finished:      m.Finished.UTC(),
+		Started:       m.Started.UTC().Round(time.Millisecond),
+		Finished:      m.Finished.UTC().Round(time.Millisecond),
 		Clusters:      slices.Clone(m.Clusters),
 		Claims:        []Claim{},
 	}

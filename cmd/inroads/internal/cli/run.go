@@ -264,7 +264,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	}
 	claims := len(r.options.Selected())
 	procs := min(r.procs, claims)
-	r.progress("specs: proving %d claims with %d processes", claims, procs)
+	r.progress("specs: proving %d claims, %d at a time", claims, procs)
 	events, err := listen(func(e reports.Event) { r.tell(e, claims) })
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (r *runner) tell(e reports.Event, of int) {
 // program ends. left says what the run could not remove of what it made, or is
 // "".
 func (r *runner) conclude(report reports.Report, left string) error {
-	report.Started, report.Finished = r.started.UTC(), r.now().UTC()
+	report.Started, report.Finished = r.started.UTC().Round(time.Millisecond), r.now().UTC().Round(time.Millisecond)
 	report.CleanUp = cmp.Or(left, report.CleanUp)
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
@@ -87,6 +87,9 @@ func (r *runner) summarize(report reports.Report) {
 	fmt.Fprintf(out, "claims: %d of %d proven in %s, %d disproven, %d inconclusive, %d skipped, %d not applicable; report is %s\n",
 		s.Proven, s.Total(), took, s.Disproven, s.Inconclusive, s.Skipped, s.NotApplicable, report.Result)
 	fmt.Fprintf(out, "reports: %s %s, log %s\n", filepath.Join(r.options.Artifacts, reports.JSONFile), reports.JUnitFile, logFile)
+	if report.Interrupted && report.CleanUp == "" {
+		fmt.Fprintln(out, "interrupted: nothing of the run is left")
+	}
 	if next := nextStep(report); next != "" {
 		fmt.Fprintln(out, "next: "+next)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/formatter"
+	"k8s.io/klog/v2"
 )
 
 // Suite runs specs, as suites.Run does.
@@ -73,13 +74,15 @@ func runHere(o Options, suite Suite) error {
 			return err
 		}
 	}
-	for _, name := range []string{"ginkgo.no-color", "ginkgo.v"} {
-		if err := flag.Set(name, "true"); err != nil {
-			return fmt.Errorf("configuring ginkgo: %w", err)
-		}
+	// Not -v, with which Ginkgo's writer goes to standard output itself.
+	if err := flag.Set("ginkgo.no-color", "true"); err != nil {
+		return fmt.Errorf("configuring ginkgo: %w", err)
 	}
-	// Ginkgo's reporter writes here; standard output is the caller's.
+	// Standard output and standard error are the caller's; what Ginkgo reports
+	// and client-go complains about goes here.
 	formatter.ColorableStdOut = o.Log
+	klog.LogToStderr(false)
+	klog.SetOutput(o.Log)
 	suite(&verdict{})
 	return nil
 }
