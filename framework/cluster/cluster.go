@@ -42,7 +42,7 @@ type Ref struct {
 	Provider string   `json:"provider"`
 	Topology Topology `json:"topology"`
 	// Kubeconfig is the absolute path of a kubeconfig file, and Context the
-	// name of the context in it, never empty.
+	// name of the context in it, neither empty in a cluster that a provider gave.
 	Kubeconfig string `json:"kubeconfig"`
 	Context    string `json:"context"`
 	// KubernetesVersion is what the API server says of itself ("v1.37.2").
@@ -74,8 +74,10 @@ type Provider interface {
 
 // RESTConfig returns the client configuration of the cluster's context.
 func (r Ref) RESTConfig() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = r.Kubeconfig
 	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: r.Kubeconfig},
+		rules,
 		&clientcmd.ConfigOverrides{CurrentContext: r.Context},
 	).ClientConfig()
 	if err != nil {

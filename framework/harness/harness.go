@@ -30,6 +30,9 @@ var run struct {
 	id      string
 	session *session
 	release func(context.Context) error
+	// forget takes the run's namespaces out of the ledger; nil where they go
+	// with their cluster.
+	forget func() error
 }
 
 // Run proves the selected claims. It is the one way in for go test, ginkgo and
@@ -108,7 +111,9 @@ const runIDLength = 8
 var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	clusters, err := provide(ctx)
 	require(err, "preparing the clusters")
-	raw, err := json.Marshal(handover{Run: rand.String(runIDLength), Clusters: clusters})
+	id := rand.String(runIDLength)
+	require(noteNamespaces(clusters, id), "noting what the run will create")
+	raw, err := json.Marshal(handover{Run: id, Clusters: clusters})
 	require(err, "handing the clusters over")
 	return raw
 }, func(ctx ginkgo.SpecContext, raw []byte) {
@@ -131,14 +136,34 @@ func provide(ctx context.Context) ([]cluster.Ref, error) {
 	return clusters, err
 }
 
+// noteNamespaces tells the ledger of what the run will create in a cluster that
+// outlives it, which is to be left as it was found.
+func noteNamespaces(clusters []cluster.Ref, id string) error {
+	o := run.options
+	if len(clusters) == 0 || !o.Existing() && !o.Keep {
+		return nil
+	}
+	l, _, err := openLedger()
+	if err != nil {
+		return err
+	}
+	kubeconfig, context := o.Kubeconfig, o.Context
+	if !o.Existing() {
+		kubeconfig, context = clusters[0].Kubeconfig, clusters[0].Context
+	}
+	entry, err := cluster.NoteNamespaces(l, kubeconfig, context, id)
+	run.forget = func() error { return l.Done(entry) }
+	return err
+}
+
 var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 	if run.session != nil {
 		require(run.session.close(), "clearing up after this process")
 	}
 }, func(ctx ginkgo.SpecContext) {
-	// A cluster that outlives the run is left as it was found.
-	if run.session != nil && (run.options.Existing() || run.options.Keep) {
+	if run.forget != nil && run.session != nil {
 		require(waitGone(ctx, run.session.client, run.id), "clearing up after the specs")
+		require(run.forget(), "clearing up after the specs")
 	}
 	if run.release != nil {
 		require(run.release(ctx), "removing what the run made")

@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 const (
@@ -24,8 +26,6 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy.
 	ManagedBy = "inroads"
-	// LabelRun carries the id of the run that created an object.
-	LabelRun = "inroads.dev/run"
 	// labelEnforce is Pod Security admission's label.
 	labelEnforce = "pod-security.kubernetes.io/enforce"
 	// reasonPulling is the reason of kubelet's event before it pulls an image.
@@ -69,7 +69,7 @@ func (e *Env) createNamespace(ctx context.Context) string {
 	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
 	ns, err := e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "inroads-" + group + "-",
-		Labels:       map[string]string{LabelManagedBy: ManagedBy, LabelRun: run.id, labelEnforce: "restricted"},
+		Labels:       map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: run.id, labelEnforce: "restricted"},
 	}}, metav1.CreateOptions{})
 	e.Require(err, "creating a namespace")
 	client := e.Client
@@ -142,7 +142,7 @@ func (e *Env) checkNothingPulled(ctx context.Context) {
 
 // waitGone waits until every namespace of the run is gone.
 func waitGone(ctx context.Context, client kubernetes.Interface, runID string) error {
-	selector := LabelRun + "=" + runID
+	selector := cluster.LabelRun + "=" + runID
 	left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("listing the run's namespaces: %w", err)

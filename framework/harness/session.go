@@ -81,17 +81,23 @@ func (s *session) close() error {
 	return s.forget()
 }
 
+// openLedger opens the ledger of this machine and returns the cache folder too.
+func openLedger() (*ledger.Ledger, string, error) {
+	dir, err := cache.Dir()
+	if err != nil {
+		return nil, "", err
+	}
+	l, err := ledger.Open(filepath.Join(dir, ledger.DirName))
+	return l, dir, err
+}
+
 // runsDir is where the folders of runs are, below the cache folder.
 const runsDir = "runs"
 
 // makeRunDir makes a folder for this process, mode 0700. The ledger knows of it
 // before it is there, so that sweep finds what a killed run left.
 func makeRunDir() (dir string, forget func() error, err error) {
-	base, err := cache.Dir()
-	if err != nil {
-		return "", nil, err
-	}
-	l, err := ledger.Open(filepath.Join(base, ledger.DirName))
+	l, base, err := openLedger()
 	if err != nil {
 		return "", nil, err
 	}

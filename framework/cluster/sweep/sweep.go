@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
@@ -55,6 +56,10 @@ func Sweep(ctx context.Context, o Options) error {
 	for _, e := range of(ledger.Network) {
 		errs = append(errs, kind.RemoveNetwork(ctx, o.CacheDir, e, o.Log))
 	}
+	// The kubeconfig that leads to a cluster may be among the files.
+	for _, e := range of(cluster.Namespaces) {
+		errs = append(errs, o.removeNamespaces(ctx, l, e))
+	}
 	for _, e := range of(ledger.File) {
 		errs = append(errs, o.removeFile(l, e))
 	}
@@ -62,6 +67,18 @@ func Sweep(ctx context.Context, o Options) error {
 		errs = append(errs, kind.StopUnused(ctx, o.CacheDir, o.Log))
 	}
 	return errors.Join(errs...)
+}
+
+// removeNamespaces removes what a run created in a cluster that outlives it.
+func (o Options) removeNamespaces(ctx context.Context, l *ledger.Ledger, e ledger.Entry) error {
+	names, err := cluster.RemoveNamespaces(ctx, e)
+	for _, name := range names {
+		o.logf("deleted namespace %q", name)
+	}
+	if err != nil {
+		return err
+	}
+	return l.Done(e.ID)
 }
 
 // removeFile removes a file or folder, which must be in the cache folder: a

@@ -70,9 +70,9 @@ func TestSweepFiles(t *testing.T) {
 	}
 }
 
-// cluster is an entry as the kind provider writes it, for an engine that does not
+// clusterEntry is an entry as the kind provider writes it, for an engine that does not
 // answer.
-func cluster(t *testing.T, kept, private bool) ledger.Entry {
+func clusterEntry(t *testing.T, kept, private bool) ledger.Entry {
 	e := ledger.Entry{Kind: ledger.Cluster, Name: "x", Owner: ended, Detail: map[string]string{
 		"program": "docker", "env": "DOCKER_HOST=unix://" + filepath.Join(t.TempDir(), "none.sock"),
 	}}
@@ -93,7 +93,7 @@ func TestSweepClusters(t *testing.T) {
 		gone          bool
 		log, want     string
 	}{
-		{"in a private engine that ended", false, true, false, true, "does not run, nor do its nodes", ""},
+		{"in a private engine that ended", false, true, false, true, "does not run; what it left goes when it is cleared", ""},
 		{"kept", true, true, false, false, "to remove it: inroads cluster down --name x", ""},
 		{"kept, but all are to go", true, true, true, true, "does not run", ""},
 		{"in an engine of the user's that does not answer", false, false, false, false, "", "then: inroads sweep"},
@@ -104,7 +104,7 @@ func TestSweepClusters(t *testing.T) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			l := note(t, cacheDir, cluster(t, tc.kept, tc.private))
+			l := note(t, cacheDir, clusterEntry(t, tc.kept, tc.private))
 			var log bytes.Buffer
 			err := Sweep(t.Context(), Options{CacheDir: cacheDir, All: tc.all, Log: &log})
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {

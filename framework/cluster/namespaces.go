@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+)
+
+const (
+	// LabelRun carries the id of the run that created an object.
+	LabelRun = "inroads.dev/run"
+	// Namespaces is the kind of a ledger entry about the namespaces that a run
+	// creates in a cluster which outlives it. The entry's name is the run's id.
+	Namespaces ledger.Kind = "namespaces"
+
+	detailKubeconfig = "kubeconfig"
+	detailContext    = "context"
+	// namespacesTime bounds each request of RemoveNamespaces.
+	namespacesTime = 10 * time.Second
+)
+
+// NoteNamespaces records that the run is about to create namespaces labelled
+// with its id, and returns the entry's id. The kubeconfig must outlive the run;
+// "" means the one that kubectl would take.
+func NoteNamespaces(l *ledger.Ledger, kubeconfig, context, run string) (string, error) {
+	return l.Note(ledger.Entry{
+		Kind: Namespaces, Name: run,
+		Detail: map[string]string{detailKubeconfig: kubeconfig, detailContext: context},
+	})
+}
+
+// RemoveNamespaces asks the API server to delete the namespaces that the entry
+// is about, and returns their names. Those of a cluster whose kubeconfig is gone
+// are gone with it.
+func RemoveNamespaces(ctx context.Context, e ledger.Entry) (names []string, err error) {
+	path := e.Detail[detailKubeconfig]
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	config, err := Ref{Kubeconfig: path, Context: e.Detail[detailContext]}.RESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.Timeout = namespacesTime
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client for %q: %w", config.Host, err)
+	}
+	left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: LabelRun + "=" + e.Name})
+	if err != nil {
+		return nil, fmt.Errorf("listing the namespaces of run %q: %w", e.Name, err)
+	}
+	for _, ns := range left.Items {
+		err := client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return names, fmt.Errorf("deleting namespace %q: %w", ns.Name, err)
+		}
+		names = append(names, ns.Name)
+	}
+	return names, nil
+}
