@@ -1,0 +1,110 @@
+package pod
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/harness"
+)
+
+// What agnhost's inclusterclient, a program of client-go's in-cluster
+// configuration, prints: a line before each request, the salted hash of its
+// Authorization header, and a line for each request that failed.
+const (
+	inClusterClient = "inclusterclient"
+	saysAsking      = "calling /healthz"
+	saysHeader      = "authz_header="
+	saysFailed      = "status=failed"
+	saysError       = "error checking /healthz"
+	saysFatal       = " err: "
+	everySecond     = "--poll-interval=1"
+
+	// hashHeader prints the same hash of the header that the pod's token makes,
+	// in hexadecimal.
+	hashHeader = `token=$(cat ` + tokenFile + `); printf 'salt|Bearer %s' "$token" | sha256sum | cut -d' ' -f1`
+)
+
+var _ = harness.Area(catalog.PathInPod, func() {
+	harness.Prove("aap/client-libs-easiest", func(ctx context.Context, env *harness.Env) {
+		// One pod with the program and a container to look into; one in which
+		// the program is alone and knows no address.
+		pod := env.ClientPod("inside")
+		pod.Spec.Containers = append(pod.Spec.Containers, inCluster(env))
+		pod = env.CreatePod(ctx, pod)
+		lost := env.ClientPod("lost")
+		lost.Spec.Containers = []corev1.Container{inCluster(env)}
+		lost.Spec.Containers[0].Env = []corev1.EnvVar{{Name: envHost}}
+		lost = env.CreatePod(ctx, lost)
+
+		ginkgo.By("the client library asks the API server with the pod's token")
+		p := prober{env, env.WaitPod(ctx, pod, started)}
+		lines, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: inClusterClient}.FollowLog(ctx, env.Client, askedOnce)
+		log := strings.Join(lines, "\n")
+		env.At(blameLog(log))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(log).NotTo(ContainSubstring(saysFailed))
+		sum := strings.TrimSpace(p.run(ctx, catalog.HopMount, "the pod hashes the header that its token makes", hashHeader))
+		want, err := hex.DecodeString(sum)
+		env.Require(err, "reading the hash of the token")
+		env.At(catalog.HopAuthn)
+		Expect(log).To(ContainSubstring(saysHeader + base64.RawURLEncoding.EncodeToString(want)))
+
+		ginkgo.By("and says that it is not in a cluster when the environment names none")
+		lost = env.WaitPod(ctx, lost, ended)
+		out, err := access.Container{Namespace: lost.Namespace, Pod: lost.Name, Container: inClusterClient}.Log(ctx, env.Client)
+		env.Require(err, "reading what the program printed")
+		env.At(catalog.HopTool)
+		Expect(lost.Status.Phase).To(Equal(corev1.PodFailed))
+		Expect(out).To(ContainSubstring(rest.ErrNotInCluster.Error()))
+	})
+})
+
+// inCluster returns the container of the program.
+func inCluster(env *harness.Env) corev1.Container {
+	c := env.ServerPod(inClusterClient, inClusterClient, inClusterClient, everySecond).Spec.Containers[0]
+	c.Name = inClusterClient
+	return c
+}
+
+// blameLog returns the hop that the program's last complaint speaks of.
+func blameLog(log string) catalog.Hop {
+	_, complaint, found := strings.Cut(log, saysError)
+	if !found {
+		_, complaint, _ = strings.Cut(log, saysFatal)
+	}
+	return blame(access.Result{Outcome: access.OutcomeOf(complaint), Stderr: complaint}, catalog.Reached)
+}
+
+// askedOnce is whether the program has an answer to its first request: it says
+// that one failed, or it makes the next.
+func askedOnce(lines []string) bool {
+	last := lines[len(lines)-1]
+	return strings.Contains(last, saysError) || strings.Contains(last, saysAsking) && strings.Count(strings.Join(lines, "\n"), saysAsking) > 1
+}
+
+// started is whether each container runs or has ended, which the program does at
+// once when it finds no configuration.
+func started(pod *corev1.Pod) (bool, string) {
+	if len(pod.Status.ContainerStatuses) < len(pod.Spec.Containers) {
+		return false, string(pod.Status.Phase)
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Running == nil && c.State.Terminated == nil {
+			return false, "container " + c.Name + " has not started"
+		}
+	}
+	return true, ""
+}
+
+func ended(pod *corev1.Pod) (bool, string) {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded, string(pod.Status.Phase)
+}

@@ -1,0 +1,92 @@
+package services
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/harness"
+)
+
+const (
+	// requestTime bounds each request: a target that drops packets never answers.
+	requestTime = 10 * time.Second
+	// settleTime is how long the API server may take to see what the API has
+	// told us: it watches EndpointSlices for itself.
+	settleTime = 10 * time.Second
+	pollTime   = 50 * time.Millisecond
+)
+
+// caller goes through the API server's proxy as one user. It follows no
+// redirect.
+type caller struct {
+	env    *harness.Env
+	client *http.Client
+	server string
+	// target is the hop that is to blame when nothing else is.
+	target catalog.Hop
+}
+
+func callerOf(env *harness.Env, cfg *rest.Config, target catalog.Hop) caller {
+	client, server, err := access.APIClient(cfg)
+	env.Require(err, "making a client")
+	copied := *client
+	copied.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return caller{env: env, client: &copied, server: server, target: target}
+}
+
+// user returns the caller who is the kubeconfig's user.
+func user(env *harness.Env, target catalog.Hop) caller { return callerOf(env, env.Config, target) }
+
+// stranger returns a caller who has no rights: a ServiceAccount of its own.
+func stranger(ctx context.Context, env *harness.Env, target catalog.Hop) caller {
+	return callerOf(env, env.As(ctx, env.ServiceAccount(ctx, "stranger")), target)
+}
+
+func (c caller) get(ctx context.Context, path string) access.Result {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	return access.Do(ctx, c.client, access.Request{URL: c.server + path})
+}
+
+// meet makes the request and asserts the outcome.
+func (c caller) meet(ctx context.Context, what, path string, want catalog.Outcome) access.Result {
+	ginkgo.GinkgoHelper()
+	r := c.get(ctx, path)
+	return c.env.Meet(access.ProxyHop(r, c.target), what, r, want)
+}
+
+// forbidden asserts that the API server itself refuses the path to the caller.
+func (c caller) forbidden(ctx context.Context, path string) {
+	ginkgo.GinkgoHelper()
+	r := c.get(ctx, path)
+	c.env.Meet(catalog.HopAuthz, "a user without the right asks for the same", r, catalog.Forbidden)
+	_, own := access.APIStatus(r)
+	Expect(own).To(BeTrue(), "the refusal is the API server's, not the backend's: %s", r.Summary())
+}
+
+// refused asserts that the API server itself answers with the outcome, and
+// returns its Status.
+func (c caller) refused(ctx context.Context, hop catalog.Hop, what, path string, want catalog.Outcome) (access.Result, metav1.Status) {
+	ginkgo.GinkgoHelper()
+	r := c.env.Meet(hop, what, c.get(ctx, path), want)
+	status, own := access.APIStatus(r)
+	Expect(own).To(BeTrue(), "the answer is the API server's, not the backend's: %s", r.Summary())
+	return r, status
+}
+
+// passedOn asserts that the outcome is what the backend itself answered.
+func (c caller) passedOn(ctx context.Context, what, path string, want catalog.Outcome) access.Result {
+	ginkgo.GinkgoHelper()
+	r := c.meet(ctx, what, path, want)
+	_, own := access.APIStatus(r)
+	Expect(own).To(BeFalse(), "the answer is the backend's, not the API server's: %s", r.Summary())
+	return r
+}
