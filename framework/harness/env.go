@@ -77,7 +77,7 @@ func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.O
 		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
 	}
 	if r.Outcome != want {
-		fail(fmt.Sprintf("%s: want %s, got %s", what, want, r.Summary()), 1)
+		fail(fmt.Sprintf("%s: want %s, got %s\n%s", what, want, r.Outcome, r.Summary()), 1)
 	}
 	return r
 }
@@ -157,7 +157,7 @@ func (e *Env) blame(message string) string {
 		e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
 		message = trace.Summary() + "\n" + message
 	} else {
-		message = fmt.Sprintf("%s broke on the path %q\n%s", e.hop, e.Claim.Path, message)
+		message = fmt.Sprintf("%s broke on the path %q: %s", e.hop, e.Claim.Path, message)
 	}
 	e.entry.Reason = message
 	return message
