@@ -49,6 +49,9 @@ const (
 	HostTools Feature = "host-tools"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
+	// OwnCA means that the kubeconfig names the authority of the API server's
+	// certificate, as it has to where that is none of the well-known ones.
+	OwnCA Feature = "own-ca"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
