@@ -14,6 +14,9 @@ import (
 	"github.com/inroads-k8s/inroads/reports"
 )
 
+// eventsFile is the name of the FIFO.
+const eventsFile = "events"
+
 // listener hears the events of a run, whichever process they come from.
 type listener struct {
 	// path is that of the FIFO to append to.
@@ -22,18 +25,15 @@ type listener struct {
 	heard sync.WaitGroup
 }
 
-// listen calls hear for each event, in one goroutine, until close.
-func listen(hear func(reports.Event)) (l *listener, err error) {
-	dir, err := os.MkdirTemp("", "inroads-events-")
-	if err != nil {
-		return nil, fmt.Errorf("listening for events: %w", err)
-	}
+// listen makes a FIFO in the folder and calls hear for each event, in one
+// goroutine, until close.
+func listen(dir string, hear func(reports.Event)) (l *listener, err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("listening for events: %w", err), os.RemoveAll(dir))
+			err = fmt.Errorf("listening for events: %w", err)
 		}
 	}()
-	l = &listener{path: filepath.Join(dir, "events")}
+	l = &listener{path: filepath.Join(dir, eventsFile)}
 	if err := unix.Mkfifo(l.path, 0o600); err != nil {
 		return nil, err
 	}
@@ -62,5 +62,4 @@ func listen(hear func(reports.Event)) (l *listener, err error) {
 func (l *listener) close() {
 	_ = l.keep.Close()
 	l.heard.Wait()
-	_ = os.RemoveAll(filepath.Dir(l.path))
 }

@@ -265,7 +265,12 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	claims := len(r.options.Selected())
 	procs := min(r.procs, claims)
 	r.progress("specs: proving %d claims, %d at a time", claims, procs)
-	events, err := listen(func(e reports.Event) { r.tell(e, claims) })
+	dir, remove, err := newWorkDir()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	events, err := listen(dir, func(e reports.Event) { r.tell(e, claims) })
 	if err != nil {
 		return err
 	}
@@ -276,6 +281,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	}
 	return r.specs(ctx, parallel.Options{
 		Procs: procs,
+		Dir:   dir,
 		Env:   []string{environ, reports.EnvEvents + "=" + events.path},
 		Log:   out,
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/probe"
 	"github.com/inroads-k8s/inroads/reports"
@@ -31,6 +32,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	t.Setenv(cache.EnvDir, t.TempDir())
 	f := &fixture{claims: catalog.Claims()[:2]}
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f.runner = runner{

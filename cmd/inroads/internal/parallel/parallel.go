@@ -28,6 +28,9 @@ type Options struct {
 	// Procs is the number of processes that run specs. One or less means this
 	// process alone.
 	Procs int
+	// Dir is an empty folder for what the processes share. It is not needed for
+	// one process.
+	Dir string
 	// Env is what the processes get beside this process's environment.
 	Env []string
 	// Log gets Ginkgo's own output.
@@ -56,12 +59,7 @@ func Run(ctx context.Context, o Options, suite Suite) error {
 	if o.Procs <= 1 {
 		return runHere(o, suite)
 	}
-	dir, err := os.MkdirTemp("", "inroads-procs-")
-	if err != nil {
-		return fmt.Errorf("running %d processes: %w", o.Procs, err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := runThere(ctx, o, dir); err != nil {
+	if err := runThere(ctx, o); err != nil {
 		return fmt.Errorf("running %d processes: %w", o.Procs, err)
 	}
 	return nil
@@ -88,17 +86,17 @@ func runHere(o Options, suite Suite) error {
 }
 
 // runThere runs the suite in o.Procs workers below a process of its own, which
-// is this binary as Ginkgo's command line. dir is theirs.
-func runThere(ctx context.Context, o Options, dir string) error {
+// is this binary as Ginkgo's command line.
+func runThere(ctx context.Context, o Options) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	// Ginkgo runs a precompiled suite only under a name that ends in .test.
-	if err := os.Symlink(self, filepath.Join(dir, binaryName)); err != nil {
+	if err := os.Symlink(self, filepath.Join(o.Dir, binaryName)); err != nil {
 		return err
 	}
-	stop, err := newStopper(filepath.Join(dir, stopName))
+	stop, err := newStopper(filepath.Join(o.Dir, stopName))
 	if err != nil {
 		return err
 	}
@@ -110,7 +108,7 @@ func runThere(ctx context.Context, o Options, dir string) error {
 	// Not CommandContext: the workers have to clean up before they end.
 	cmd := exec.Command(self)
 	cmd.Env = append(append(os.Environ(), o.Env...),
-		envRole+"="+roleGinkgo, envDir+"="+dir, envWorkDir+"="+cwd, envProcs+"="+strconv.Itoa(o.Procs))
+		envRole+"="+roleGinkgo, envDir+"="+o.Dir, envWorkDir+"="+cwd, envProcs+"="+strconv.Itoa(o.Procs))
 	cmd.Stdout, cmd.Stderr = o.Log, o.Log
 	cmd.WaitDelay = outputTime
 	// In a group of their own, a Ctrl-C on the terminal reaches them through

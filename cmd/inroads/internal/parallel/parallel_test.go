@@ -205,7 +205,7 @@ func TestTwoProcesses(t *testing.T) {
 			var log bytes.Buffer
 			ended := make(chan error, 1)
 			go func() {
-				ended <- parallel.Run(ctx, parallel.Options{Procs: 2, Log: &log, Env: []string{
+				ended <- parallel.Run(ctx, parallel.Options{Procs: 2, Dir: t.TempDir(), Log: &log, Env: []string{
 					envScenario + "=" + tt.scenario, envArtifacts + "=" + dir, envCleaned + "=" + cleaned, reports.EnvEvents + "=" + path,
 				}}, tinySuite)
 			}()
