@@ -42,7 +42,21 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 	if err != nil {
 		return nil, release, err
 	}
-	e, err := engine.Ensure(ctx, engine.Options{CacheDir: cacheDir, Log: log, Keep: o.Keep})
+	options := kind.Options{
+		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
+		Config:            config,
+		ConfigSource:      source,
+		NodeImage:         o.NodeImage,
+		KubernetesVersion: o.KubernetesVersion,
+		Images:            o.Images,
+		Keep:              o.Keep,
+		CacheDir:          cacheDir,
+		Log:               log,
+	}
+	if err := options.Validate(); err != nil {
+		return nil, release, err
+	}
+	options.Engine, err = engine.Ensure(ctx, engine.Options{CacheDir: cacheDir, Log: log, Keep: o.Keep})
 	if err != nil {
 		return nil, release, missing(err)
 	}
@@ -54,19 +68,8 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		// The engine was kept for a cluster that has given way to this run's.
 		return kind.StopUnused(ctx, cacheDir, log)
 	})
-	undo.push(e.Release)
-	p, err = kind.New(ctx, kind.Options{
-		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
-		Config:            config,
-		ConfigSource:      source,
-		NodeImage:         o.NodeImage,
-		KubernetesVersion: o.KubernetesVersion,
-		Images:            o.Images,
-		Keep:              o.Keep,
-		CacheDir:          cacheDir,
-		Engine:            e,
-		Log:               log,
-	})
+	undo.push(options.Engine.Release)
+	p, err = kind.New(ctx, options)
 	if err != nil {
 		return nil, release, err
 	}

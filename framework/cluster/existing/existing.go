@@ -83,7 +83,7 @@ func (p *Provider) Create(ctx context.Context) (cluster.Ref, error) {
 	if err != nil {
 		return cluster.Ref{}, errors.Join(err, p.Delete(ctx, cluster.Ref{}))
 	}
-	fmt.Fprintf(p.o.Log, "cluster: using context %q of %s: Kubernetes %s, %d nodes\n", name, source, ref.KubernetesVersion, len(ref.Nodes))
+	fmt.Fprintf(p.o.Log, "cluster: using context %q of %s: Kubernetes %s, nodes: %d\n", name, source, ref.KubernetesVersion, len(ref.Nodes))
 	return ref, nil
 }
 

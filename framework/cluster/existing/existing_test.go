@@ -99,7 +99,7 @@ func TestCreateCopiesTheOneContext(t *testing.T) {
 			t.Errorf("%s: %v, error %v, want mode %o", path, info, err, mode)
 		}
 	}
-	if want := fmt.Sprintf("cluster: using context \"one\" of %q: Kubernetes v1.37.2, 1 nodes\n", file); log.String() != want {
+	if want := fmt.Sprintf("cluster: using context \"one\" of %q: Kubernetes v1.37.2, nodes: 1\n", file); log.String() != want {
 		t.Errorf("log %q, want %q", log, want)
 	}
 	if now, _ := os.ReadFile(file); string(now) != theirs {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
@@ -87,20 +88,34 @@ func (p *Provider) takeOver(ctx context.Context, entries []ledger.Entry) (cluste
 			err = errors.New("another configuration, node image or version was asked for then")
 		}
 		if err == nil {
-			var nodes []string
-			if nodes, err = p.engine.nodes(ctx, p.o.Name); err == nil {
-				err = p.ready(ctx, &ref, kubernetesNodes(nodes), true)
-			}
+			err = p.stillReady(ctx, &ref)
 		}
 		if err != nil {
 			p.logf("cluster %q of an earlier run cannot be taken as it is: %v", p.o.Name, err)
 			return cluster.Ref{}, false
 		}
 		ref.EngineEnv = p.o.Engine.Env()
-		p.logf("taking cluster %q of an earlier run as it is: Kubernetes %s, %d nodes", ref.Name, ref.KubernetesVersion, len(ref.Nodes))
+		p.logf("taking cluster %q of an earlier run as it is: Kubernetes %s, nodes: %d", ref.Name, ref.KubernetesVersion, len(ref.Nodes))
 		return p.override(ref), true
 	}
 	return cluster.Ref{}, false
+}
+
+// stillReady tells why the cluster cannot be used, nil when it can.
+func (p *Provider) stillReady(ctx context.Context, ref *cluster.Ref) error {
+	running, err := p.engine.running(ctx, p.o.Name)
+	if err != nil {
+		return err
+	}
+	var nodes []string
+	for _, n := range ref.Nodes {
+		// Its Node stays Ready for a while after it has gone.
+		if !slices.Contains(running, n.Name) {
+			return fmt.Errorf("node %q does not run", n.Name)
+		}
+		nodes = append(nodes, n.Name)
+	}
+	return p.ready(ctx, ref, nodes, true)
 }
 
 // override puts the images in that the run was asked to use.

@@ -116,7 +116,17 @@ func (c client) String() string {
 
 // nodes returns the names of the cluster's containers, sorted, running or not.
 func (c client) nodes(ctx context.Context, cluster string) ([]string, error) {
-	out, err := c.run(ctx, "ps", "--all", "--filter", "label="+clusterLabel+"="+cluster, "--format", "{{.Names}}")
+	return c.list(ctx, cluster, "--all")
+}
+
+// running returns the names of those that run, sorted.
+func (c client) running(ctx context.Context, cluster string) ([]string, error) {
+	return c.list(ctx, cluster)
+}
+
+func (c client) list(ctx context.Context, cluster string, options ...string) ([]string, error) {
+	args := append([]string{"ps", "--filter", "label=" + clusterLabel + "=" + cluster, "--format", "{{.Names}}"}, options...)
+	out, err := c.run(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

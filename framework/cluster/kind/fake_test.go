@@ -53,8 +53,8 @@ func (m *machine) run(ctx context.Context, args ...string) (string, error) {
 	line := strings.Join(args, " ")
 	last := args[len(args)-1]
 	switch {
-	case strings.HasPrefix(line, "ps --all --filter label="+clusterLabel):
-		name := strings.TrimPrefix(args[3], "label="+clusterLabel+"=")
+	case strings.HasPrefix(line, "ps --filter label="+clusterLabel):
+		name := strings.TrimPrefix(args[2], "label="+clusterLabel+"=")
 		return strings.Join(m.containers[name], "\n"), nil
 	case strings.HasPrefix(line, "ps --all --quiet --filter network="):
 		var all []string

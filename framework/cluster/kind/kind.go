@@ -88,10 +88,19 @@ var names = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 // "-control-plane" after it.
 const nameMax = 50
 
+// Validate checks the name and the configuration, which needs no engine yet.
+func (o Options) Validate() error {
+	if !names.MatchString(o.Name) || len(o.Name) > nameMax {
+		return fmt.Errorf("naming the cluster %q: a name has 1 to %d small letters, digits, dots and dashes, the first and last a letter or digit; give another with --name", o.Name, nameMax)
+	}
+	_, err := parseConfig(o.Config, o.ConfigSource)
+	return err
+}
+
 // New returns the provider of the cluster that o describes. It makes nothing yet.
 func New(ctx context.Context, o Options) (*Provider, error) {
-	if !names.MatchString(o.Name) || len(o.Name) > nameMax {
-		return nil, fmt.Errorf("naming the cluster %q: a name has 1 to %d small letters, digits, dots and dashes, the first and last a letter or digit; give another with --name", o.Name, nameMax)
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -140,11 +149,11 @@ func (p *Provider) Replaced() bool { return p.replaced }
 
 // make makes the cluster under the name that claim has reserved.
 func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref, error) {
-	started := time.Now()
 	image, err := p.chooseImage(ctx, config)
 	if err != nil {
 		return cluster.Ref{}, err
 	}
+	started := time.Now()
 	for _, line := range config.adapt(p.o.Engine.Sandbox) {
 		p.logf("setting %s", line)
 	}
@@ -173,13 +182,14 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 		Engine:     p.engine.name,
 	}
 	made := time.Since(started)
+	p.logf("cluster %q is made; waiting until it is ready", p.o.Name)
 	if err := p.ready(ctx, &ref, kubernetesNodes(nodes), false); err != nil {
 		return cluster.Ref{}, err
 	}
 	if err := p.keepRef(ref); err != nil {
 		return cluster.Ref{}, err
 	}
-	p.logf("cluster %q is ready: Kubernetes %s, %d nodes; made in %s, ready %s later",
+	p.logf("cluster %q is ready: Kubernetes %s, nodes: %d; made in %s, ready %s later",
 		ref.Name, ref.KubernetesVersion, len(ref.Nodes), seconds(made), seconds(time.Since(started)-made))
 	return ref, nil
 }

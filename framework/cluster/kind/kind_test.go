@@ -45,7 +45,7 @@ func TestCreateAndDelete(t *testing.T) {
 		}
 		gone(t, p, m)
 	}
-	if !strings.Contains(log.String(), `cluster "x" is ready: Kubernetes v1.37.2, 2 nodes`) {
+	if !strings.Contains(log.String(), `cluster "x" is ready: Kubernetes v1.37.2, nodes: 2`) {
 		t.Errorf("log:\n%s", log)
 	}
 }
@@ -302,6 +302,13 @@ func TestCreateMeetsAClusterOfTheName(t *testing.T) {
 	t.Run("kept, but no longer ready", func(t *testing.T) {
 		anew(t, "cannot be taken as it is: dead", Options{Keep: true}, func(p *Provider) {
 			p.ready = func(context.Context, *cluster.Ref, []string, bool) error { return errors.New("dead") }
+		})
+	})
+	t.Run("kept, but a node is gone", func(t *testing.T) {
+		anew(t, `cannot be taken as it is: node "x-worker" does not run`, Options{Keep: true}, func(p *Provider) {
+			if _, err := p.engine.run(t.Context(), "rm", "x-worker"); err != nil {
+				t.Fatal(err)
+			}
 		})
 	})
 	t.Run("kept, but of another version", func(t *testing.T) {

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -38,8 +39,7 @@ func (p *Provider) hasNetwork(ctx context.Context) (bool, error) {
 // removeNetwork removes the network when inroads had kind make it, no container
 // is in it, and no other process is about to put one there.
 func (p *Provider) removeNetwork(ctx context.Context) error {
-	noted := slices.DeleteFunc(p.of(ledger.Network, network), func(e ledger.Entry) bool { return !p.engine.has(e) })
-	if len(noted) == 0 || p.othersMaking() {
+	if len(p.notedNetworks()) == 0 || p.othersMaking() {
 		return nil
 	}
 	if there, err := p.hasNetwork(ctx); err != nil {
@@ -54,12 +54,21 @@ func (p *Provider) removeNetwork(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, e := range noted {
-		if err := p.ledger.Done(e.ID); err != nil {
-			return err
-		}
+	return p.forgetNetwork()
+}
+
+// notedNetworks returns the ledger's entries of the network in this engine, one
+// for each process that found none.
+func (p *Provider) notedNetworks() []ledger.Entry {
+	return slices.DeleteFunc(p.of(ledger.Network, network), func(e ledger.Entry) bool { return !p.engine.has(e) })
+}
+
+func (p *Provider) forgetNetwork() error {
+	var errs []error
+	for _, e := range p.notedNetworks() {
+		errs = append(errs, p.ledger.Done(e.ID))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // othersMaking is whether a live process has, or is about to have, another

@@ -98,8 +98,8 @@ func removeEntry(ctx context.Context, cacheDir string, e ledger.Entry, log io.Wr
 		if !c.private {
 			return fmt.Errorf("deleting cluster %q: %w; start %s, then: inroads sweep", e.Name, err, c)
 		}
-		p.logf("the private engine of cluster %q does not run, nor do its nodes", e.Name)
-		return p.forgetFiles()
+		p.logf("the private engine of cluster %q does not run; what it left goes when it is cleared", e.Name)
+		return errors.Join(p.forgetNetwork(), p.forgetFiles())
 	}
 	return p.delete(ctx)
 }
@@ -124,7 +124,7 @@ func RemoveNetwork(ctx context.Context, cacheDir string, e ledger.Entry, log io.
 		if !c.private {
 			return fmt.Errorf("removing network %q: %w; start %s, then: inroads sweep", e.Name, err, c)
 		}
-		return l.Done(e.ID)
+		return p.forgetNetwork()
 	}
 	return p.removeNetwork(ctx)
 }
@@ -178,20 +178,20 @@ func List(ctx context.Context, cacheDir string) ([]Listed, error) {
 		case Kept(e):
 			listed.State = KeptState
 		}
-		listed.Running = p.engine.running(ctx, e.Name)
+		listed.Running = p.engine.count(ctx, e.Name)
 		out = append(out, listed)
 	}
 	slices.SortStableFunc(out, func(a, b Listed) int { return strings.Compare(a.Name, b.Name) })
 	return out, err
 }
 
-// running returns the number of the cluster's containers that run, 0 when the
+// count returns the number of the cluster's containers that run, 0 when the
 // engine does not answer.
-func (c client) running(ctx context.Context, cluster string) int {
+func (c client) count(ctx context.Context, cluster string) int {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	out, _ := c.run(ctx, "ps", "--quiet", "--filter", "label="+clusterLabel+"="+cluster)
-	return len(strings.Fields(out))
+	names, _ := c.running(ctx, cluster)
+	return len(kubernetesNodes(names))
 }
 
 // Down removes the cluster that inroads made under the name, kept or not, and
