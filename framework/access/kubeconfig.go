@@ -62,9 +62,9 @@ func (k Kubeconfig) Server() string { return k.cluster().Server }
 func (k Kubeconfig) CA() []byte { return k.cluster().CertificateAuthorityData }
 
 // WithServer changes the location of the API server, and nothing of how it is
-// trusted.
+// trusted. A proxy that led to the old location is dropped.
 func (k Kubeconfig) WithServer(url string) Kubeconfig {
-	return k.change(func(k Kubeconfig) { k.cluster().Server = url })
+	return k.change(func(k Kubeconfig) { k.cluster().Server, k.cluster().ProxyURL = url, "" })
 }
 
 // WithCA changes the certificate authority that is trusted, in PEM. A name that
@@ -92,6 +92,13 @@ func (k Kubeconfig) WithInsecureTLS() Kubeconfig {
 // WithToken replaces every credential by a bearer token.
 func (k Kubeconfig) WithToken(token probe.Secret) Kubeconfig {
 	return k.change(func(k Kubeconfig) { *k.user() = clientcmdapi.AuthInfo{Token: token.Reveal()} })
+}
+
+// WithPassword replaces every credential by a user name and a password.
+func (k Kubeconfig) WithPassword(username string, password probe.Secret) Kubeconfig {
+	return k.change(func(k Kubeconfig) {
+		*k.user() = clientcmdapi.AuthInfo{Username: username, Password: password.Reveal()}
+	})
 }
 
 // WithoutCredentials removes every credential.

@@ -124,6 +124,10 @@ func TestKubeconfigChanges(t *testing.T) {
 		{"token for no user", second.WithToken(token), func(c *clientcmdapi.Config) bool {
 			return c.AuthInfos[c.Contexts["nobody"].AuthInfo].Token == token.Reveal()
 		}},
+		{"password", k.WithPassword("carol", "hers"), func(c *clientcmdapi.Config) bool {
+			a := c.AuthInfos["alice"]
+			return a.Username == "carol" && a.Password == "hers" && a.ClientKeyData == nil
+		}},
 		{"no credentials", k.WithoutCredentials(), func(c *clientcmdapi.Config) bool {
 			return c.AuthInfos["alice"].ClientKeyData == nil && c.AuthInfos["alice"].ClientCertificateData == nil
 		}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -24,4 +25,17 @@ func (h Host) path() string {
 		return os.Getenv("PATH")
 	}
 	return filepath.Dir(h.Kubectl) + string(os.PathListSeparator) + os.Getenv("PATH")
+}
+
+// requestLine is a line of kubectl's log about one request, from --v=6 on.
+var requestLine = regexp.MustCompile(`(?m)^.* round_trippers\.go:\d+\] .*?(https?://[^\s"]+)`)
+
+// RequestURLs returns the URLs that a kubectl with --v=6 or more says it asked
+// for, in that order.
+func RequestURLs(r Result) []string {
+	var urls []string
+	for _, m := range requestLine.FindAllStringSubmatch(r.Stderr, -1) {
+		urls = append(urls, m[1])
+	}
+	return urls
 }

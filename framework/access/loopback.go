@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"strconv"
 )
 
 // CheckLoopback returns an error when the address cannot be listened on.
@@ -23,4 +25,37 @@ func FreePort(ip string) (int, error) {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// CheckFree returns an error when something listens on the TCP port of a
+// loopback address, IPv4 or IPv6.
+func CheckFree(ctx context.Context, port int) error {
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		address := net.JoinHostPort(ip, strconv.Itoa(port))
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			return fmt.Errorf("looking whether %s is free: something listens there", address)
+		}
+	}
+	return ctx.Err()
+}
+
+// OtherAddresses returns this machine's IP addresses but 127.0.0.1, at which a
+// program listens that listens everywhere: those of interfaces that are up,
+// without the link-local ones, which need a zone.
+func OtherAddresses() ([]string, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("listing this machine's addresses: %w", err)
+	}
+	var out []string
+	for _, a := range addresses {
+		ip, _, err := net.ParseCIDR(a.String())
+		if err != nil || ip.IsLinkLocalUnicast() || ip.Equal(net.IPv4(127, 0, 0, 1)) {
+			continue
+		}
+		out = append(out, ip.String())
+	}
+	return out, nil
 }
