@@ -1,3 +1,84 @@
 package catalog
 
-var configClaims = []Claim{}
+// accessCluster is the page "Accessing Clusters".
+func accessCluster(section string) Source {
+	return Source{Page: "tasks/access-application-cluster/access-cluster", Section: section, Version: "v1.23"}
+}
+
+// configViewReference is the reference page of kubectl config view.
+var configViewReference = Source{Page: "reference/kubectl/generated/kubectl_config/kubectl_config_view", Section: "options", Version: "v1.37"}
+
+const (
+	sectionFirstTime      = "accessing-for-the-first-time-with-kubectl"
+	sectionRESTAPI        = "directly-accessing-the-rest-api"
+	sectionKubectlProxy   = "using-kubectl-proxy"
+	sectionWithoutKubectl = "without-kubectl-proxy"
+)
+
+// Faults that break more than one claim about kubectl.
+var (
+	apiServerDown     = Fault{"apiserver-down", HopDial, "stop kube-apiserver"}
+	kubeconfigIgnored = Fault{"kubeconfig-ignored", HopTool, "a kubectl that does not read KUBECONFIG"}
+)
+
+var configClaims = []Claim{
+	{
+		ID: "kubectl/first-access", Path: PathKubectl, Level: Core, Expect: Reached,
+		Sentence: "kubectl reads the API and lists namespaces with no more than a kubeconfig, and asks nobody else when the server that it names does not answer",
+		Source:   accessCluster(sectionFirstTime),
+		Faults: []Fault{
+			kubeconfigIgnored, apiServerDown,
+			{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"},
+		},
+	},
+	{
+		ID: "kubectl/needs-location", Path: PathKubectl, Level: Core, Expect: Reached,
+		Sentence: "kubectl asks the location in its kubeconfig; without one it does not fail but asks http://localhost:8080, sends no credential, and takes whatever answers there for the cluster",
+		Source:   accessCluster(sectionFirstTime),
+		Faults: []Fault{
+			{"missing-location-refused", HopTool, "a kubectl that ends with an error when it knows no server"},
+			{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"},
+		},
+	},
+	{
+		ID: "kubectl/needs-credentials", Path: PathKubectl, Level: Core, Expect: Reached,
+		Sentence: "kubectl without a credential asks for a user name and not the API server, which refuses whoever has none, or a user name and a password, with 403 or 401, and a token that it does not know with 401",
+		Source:   accessCluster(sectionFirstTime),
+		Faults: []Fault{
+			{"no-prompt", HopTool, "a kubectl that asks the API server without a credential"},
+			{"anonymous-let-in", HopAuthz, "bind the ClusterRole view to the user system:anonymous"},
+			kubeconfigIgnored, apiServerDown,
+		},
+	},
+	{
+		ID: "config-view/shows-location-and-creds", Path: PathConfigView, Level: Core, Expect: Reached,
+		Sentence: "kubectl config view shows every cluster's location, every user's kind of credential and every context that kubectl knows, and an empty configuration with exit code 0 when it knows none",
+		Source:   accessCluster(sectionFirstTime),
+		Faults: []Fault{
+			kubeconfigIgnored,
+			{"view-minified", HopTool, "a kubectl whose config view shows the current context alone"},
+			{"view-fails-when-empty", HopTool, "a kubectl whose config view fails without a kubeconfig"},
+		},
+	},
+	{
+		ID: "config-view/minify", Path: PathConfigView, Level: Linked, Expect: Reached,
+		Sentence: "kubectl config view --minify shows the current context with its cluster and user and nothing else, and fails when there is no current context or it does not exist",
+		Source:   configViewReference,
+		Faults: []Fault{
+			{"minify-ignored", HopTool, "a kubectl that ignores --minify"},
+			{"context-ignored", HopTool, "a kubectl that ignores --context"},
+		},
+	},
+	{
+		ID: "config-view/redacts-secrets", Path: PathConfigView, Level: Linked, Expect: Reached,
+		Sentence:  "kubectl config view hides certificates, keys, tokens and passwords unless it is told --raw or --flatten, and shows the environment of a credential plugin in any case",
+		Deviation: "the page says that --raw is what displays sensitive data; --flatten displays all of it too, and the environment variables of a credential plugin, which may hold some, are displayed without either",
+		Source:    configViewReference,
+		Faults: []Fault{
+			{"view-always-raw", HopTool, "a kubectl whose config view hides nothing"},
+			{"raw-ignored", HopTool, "a kubectl that ignores --raw"},
+			{"flatten-redacts", HopTool, "a kubectl that hides secrets with --flatten too"},
+			{"plugin-environment-hidden", HopTool, "a kubectl that hides the environment of credential plugins"},
+		},
+	},
+}
