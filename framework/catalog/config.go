@@ -19,6 +19,8 @@ const (
 var (
 	apiServerDown     = Fault{"apiserver-down", HopDial, "stop kube-apiserver"}
 	kubeconfigIgnored = Fault{"kubeconfig-ignored", HopTool, "a kubectl that does not read KUBECONFIG"}
+	serverIgnored     = Fault{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"}
+	anonymousLetIn    = Fault{"anonymous-let-in", HopAuthz, "bind the ClusterRole view to the user system:anonymous"}
 )
 
 var configClaims = []Claim{
@@ -28,7 +30,7 @@ var configClaims = []Claim{
 		Source:   accessCluster(sectionFirstTime),
 		Faults: []Fault{
 			kubeconfigIgnored, apiServerDown,
-			{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"},
+			serverIgnored,
 		},
 	},
 	{
@@ -37,7 +39,7 @@ var configClaims = []Claim{
 		Source:   accessCluster(sectionFirstTime),
 		Faults: []Fault{
 			{"missing-location-refused", HopTool, "a kubectl that ends with an error when it knows no server"},
-			{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"},
+			serverIgnored,
 		},
 	},
 	{
@@ -46,7 +48,7 @@ var configClaims = []Claim{
 		Source:   accessCluster(sectionFirstTime),
 		Faults: []Fault{
 			{"no-prompt", HopTool, "a kubectl that asks the API server without a credential"},
-			{"anonymous-let-in", HopAuthz, "bind the ClusterRole view to the user system:anonymous"},
+			anonymousLetIn,
 			kubeconfigIgnored, apiServerDown,
 		},
 	},
@@ -65,7 +67,7 @@ var configClaims = []Claim{
 		Sentence: "kubectl config view --minify shows the current context with its cluster and user and nothing else, and fails when there is no current context or it does not exist",
 		Source:   configViewReference,
 		Faults: []Fault{
-			{"minify-ignored", HopTool, "a kubectl that ignores --minify"},
+			{"view-minify-ignored", HopTool, "a kubectl whose config view ignores --minify"},
 			{"context-ignored", HopTool, "a kubectl that ignores --context"},
 		},
 	},

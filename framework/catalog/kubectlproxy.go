@@ -2,9 +2,10 @@ package catalog
 
 // Faults that break more than one claim about kubectl proxy.
 var (
-	locationIgnored = Fault{"location-ignored", HopConfig, "a kubectl whose proxy does not read KUBECONFIG"}
-	proxyKilled     = Fault{"proxy-killed", HopLocalProxy, "a kubectl whose proxy ends as soon as it serves"}
-	prefixMoved     = Fault{"prefix-moved", HopLocalProxy, "a kubectl whose proxy serves the API below another prefix"}
+	locationIgnored   = Fault{"location-ignored", HopConfig, "a kubectl whose proxy does not read KUBECONFIG"}
+	proxyKilled       = Fault{"proxy-killed", HopLocalProxy, "a kubectl whose proxy ends as soon as it serves"}
+	prefixMoved       = Fault{"prefix-moved", HopLocalProxy, "a kubectl whose proxy serves the API below another prefix"}
+	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "a kubectl whose proxy listens on every address"}
 )
 
 var kubectlProxyClaims = []Claim{
@@ -22,7 +23,7 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "kubectl proxy verifies the API server by the certificate authority in its kubeconfig: to a server with another certificate it sends no request and no token, and it answers 500",
 		Source:   accessCluster(sectionRESTAPI),
 		Faults: []Fault{
-			{"verification-off", HopTLS, "a kubectl that does not verify the server's certificate"},
+			{"kubectl-verification-off", HopTLS, "a kubectl that does not verify the server's certificate"},
 			apiServerDown,
 		},
 	},
@@ -32,7 +33,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Faults: []Fault{
 			{"credentials-dropped", HopAuthn, "a kubectl that sends no credential"},
-			{"anonymous-let-in", HopAuthz, "bind the ClusterRole view to the user system:anonymous"},
+			anonymousLetIn,
 			apiServerDown,
 		},
 	},
@@ -52,7 +53,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionKubectlProxy),
 		Faults: []Fault{
 			{"port-ignored", HopLocalProxy, "a kubectl whose proxy ignores --port"},
-			{"listens-everywhere", HopLocalProxy, "a kubectl whose proxy listens on every address"},
+			listensEverywhere,
 			proxyKilled, apiServerDown,
 		},
 	},
@@ -78,7 +79,7 @@ var kubectlProxyClaims = []Claim{
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Faults: []Fault{
 			{"hosts-all-accepted", HopLocalProxy, "a kubectl whose proxy accepts every host"},
-			{"listens-everywhere", HopLocalProxy, "a kubectl whose proxy listens on every address"},
+			listensEverywhere,
 			apiServerDown,
 		},
 	},
