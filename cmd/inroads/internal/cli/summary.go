@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 	"github.com/inroads-k8s/inroads/reports"
 )
 
@@ -24,7 +25,7 @@ func (r *runner) tell(e reports.Event, of int) {
 	r.told++
 	line := fmt.Sprintf("[%*d/%d] %-*s %s (%s)", len(fmt.Sprint(of)), r.told, of, verdictWidth, e.Verdict, e.Claim, e.Duration)
 	if e.Verdict != catalog.Proven && e.Reason != "" {
-		line += ": " + oneLine(e.Reason)
+		line += ": " + firstLine(e.Reason)
 	}
 	fmt.Fprintln(r.streams.Out, line)
 }
@@ -121,10 +122,26 @@ func remarks(claims []reports.Claim) []string {
 			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s", verdictWidth, c.Verdict, n, oneLine(c.Reason)))
 			alike[why] = 0
 		default:
-			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.ID, blame(c), oneLine(c.Reason)))
+			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.ID, blame(c), indented(c.Reason)))
 		}
 	}
 	return lines
+}
+
+// firstLine returns the line of a reason that names the hop and what was wanted.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(reason, "\n")
+	return oneLine(line)
+}
+
+// indented returns a reason with its further lines, commands and what they
+// printed, set off from those of other claims.
+func indented(reason string) string {
+	lines := strings.Split(probe.Redact(reason), "\n")
+	for i := 1; i < len(lines); i++ {
+		lines[i] = "    " + strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // blame names the hop that is blamed, or is "".
