@@ -300,7 +300,7 @@ func (w *walk) api(ctx context.Context) *broken {
 	}
 	took := a.took
 	var info version.Info
-	saw := ""
+	var saw string
 	_, kubernetes := a.kubernetesStatus()
 	switch {
 	case a.ok():

@@ -40,7 +40,7 @@ func TestExplainAddsTheOutput(t *testing.T) {
 	if !errors.Is(err, failed) || !strings.HasSuffix(err.Error(), "port is already allocated") || len(err.Error()) > 2*outputTail {
 		t.Errorf("got %v", err)
 	}
-	if plain := errors.New("plain"); explain(plain) != plain || explain(nil) != nil {
+	if plain := errors.New("plain"); !errors.Is(explain(plain), plain) || explain(nil) != nil {
 		t.Error("an error without a command changed")
 	}
 }

@@ -39,7 +39,8 @@ func processStart(pid int) (start uint64, ended bool, err error) {
 // parseStat reads the line of proc_pid_stat(5). The second field, the command's
 // name, may itself hold blanks and brackets.
 func parseStat(stat string) (start uint64, ended bool, err error) {
-	const state, starttime = 3 - 3, 22 - 3 // numbers of proc_pid_stat(5), from the third on
+	// The fields of proc_pid_stat(5), counted from its third, the state.
+	const state, starttime = 0, 22 - 3
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
 	if len(fields) <= starttime {
 		return 0, false, fmt.Errorf("reading process state %q: too short", stat)
