@@ -39,6 +39,8 @@ type Readiness struct {
 	// Nodes are the names of the nodes that must be there; empty means those
 	// that registered, at least one.
 	Nodes []string
+	// OneNode is whether a single Ready node will do, whatever the others are.
+	OneNode bool
 	// DNS is whether CoreDNS must be available.
 	DNS bool
 	// Timeout bounds the wait; 0 means that only ctx does.
@@ -48,7 +50,7 @@ type Readiness struct {
 // NotReadyError says what a cluster lacked when a wait for it ended.
 type NotReadyError struct {
 	Cluster string
-	// Waited is how long the wait was.
+	// Waited is how long the wait was; 0 when there was only a look.
 	Waited time.Duration
 	// Missing has what was not there, a phrase each, never empty.
 	Missing []string
@@ -57,7 +59,11 @@ type NotReadyError struct {
 }
 
 func (e *NotReadyError) Error() string {
-	msg := fmt.Sprintf("waiting %s for cluster %q ready: %s", e.Waited.Round(time.Second), e.Cluster, strings.Join(e.Missing, "; "))
+	msg := fmt.Sprintf("waiting %s for cluster %q ready: ", e.Waited.Round(time.Second), e.Cluster)
+	if e.Waited == 0 {
+		msg = fmt.Sprintf("cluster %q is not ready: ", e.Cluster)
+	}
+	msg += strings.Join(e.Missing, "; ")
 	if e.Err != nil && !errors.Is(e.Err, context.DeadlineExceeded) {
 		msg += ": " + e.Err.Error()
 	}
@@ -108,7 +114,6 @@ func WaitReady(ctx context.Context, client kubernetes.Interface, r Readiness) er
 // CheckReady looks once, without waiting. What the caller may not see counts as
 // being there. The error is a *NotReadyError, or that of a request that failed.
 func CheckReady(ctx context.Context, client kubernetes.Interface, r Readiness) error {
-	started := time.Now()
 	if r.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
@@ -155,7 +160,7 @@ func CheckReady(ctx context.Context, client kubernetes.Interface, r Readiness) e
 		return broken
 	}
 	if missing := r.missing(s); len(missing) > 0 {
-		return &NotReadyError{Cluster: r.Cluster, Waited: time.Since(started), Missing: missing}
+		return &NotReadyError{Cluster: r.Cluster, Missing: missing}
 	}
 	return nil
 }
@@ -228,7 +233,10 @@ func (r Readiness) missingNodes(nodes []*corev1.Node) []string {
 		out = append(out, "no node registered")
 	}
 	for _, n := range nodes {
-		if why, ok := nodeReady(n); !ok {
+		why, ok := nodeReady(n)
+		if ok && r.OneNode {
+			return nil
+		} else if !ok {
 			out = append(out, fmt.Sprintf("node %q not Ready (%s)", n.Name, why))
 		}
 	}

@@ -174,6 +174,18 @@ func TestCheckReady(t *testing.T) {
 			t.Errorf("with CoreDNS wanted: %v", err)
 		}
 	})
+	t.Run("one node will do", func(t *testing.T) {
+		objects := ready()
+		objects[1] = node("x-worker", corev1.ConditionFalse)
+		if err := CheckReady(t.Context(), fake.NewClientset(objects...), Readiness{Cluster: "x", OneNode: true}); err != nil {
+			t.Error(err)
+		}
+		objects[0] = node("x-control-plane", corev1.ConditionFalse)
+		err := CheckReady(t.Context(), fake.NewClientset(objects...), Readiness{Cluster: "x", OneNode: true})
+		if err == nil || !strings.HasPrefix(err.Error(), `cluster "x" is not ready: node "x-control-plane" not Ready`) {
+			t.Errorf("with none: %v", err)
+		}
+	})
 	t.Run("what is forbidden is no fault", func(t *testing.T) {
 		client := fake.NewClientset(ready()...)
 		for _, resource := range []string{"nodes", "endpointslices", "configmaps"} {

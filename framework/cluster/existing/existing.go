@@ -158,6 +158,8 @@ func (p *Provider) load() (config *api.Config, name, source string, err error) {
 	}
 	context, there := config.Contexts[name]
 	switch {
+	case len(names) == 0 && !slices.ContainsFunc(rules.GetLoadingPrecedence(), exists):
+		return nil, "", "", fmt.Errorf("reading kubeconfig %s: no such file; give another with --kubeconfig", source)
 	case len(names) == 0:
 		return nil, "", "", fmt.Errorf("reading kubeconfig %s: it has no context", source)
 	case name == "":
@@ -241,7 +243,13 @@ func describe(ctx context.Context, ref *cluster.Ref) error {
 	if err := ref.Describe(ctx, client); err != nil {
 		return err
 	}
-	return cluster.CheckReady(ctx, client, cluster.Readiness{Cluster: ref.Name})
+	// A large cluster always has a node that is down.
+	return cluster.CheckReady(ctx, client, cluster.Readiness{Cluster: ref.Name, OneNode: true})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -153,6 +153,7 @@ func newProvider(t *testing.T, m *machine, o Options) (*Provider, *bytes.Buffer)
 	p.build = func(_ context.Context, o nodeimage.Options) (nodeimage.Image, error) {
 		return nodeimage.Image{Ref: "inroads/node:1", Archive: "node.tar", KubernetesVersion: "v1.37.2", Kubectl: "/cache/kubectl", ServerImage: "inroads/server", ClientImage: "inroads/client"}, nil
 	}
+	p.shortage = func(int) string { return "" }
 	p.ready = func(_ context.Context, ref *cluster.Ref, nodes []string, _ bool) error {
 		ref.KubernetesVersion, ref.Nodes = "v1.37.2", nil
 		for _, n := range nodes {

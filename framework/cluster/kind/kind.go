@@ -77,6 +77,8 @@ type Provider struct {
 	// ready waits, or only looks when once is set, and then fills in what the
 	// cluster says of itself.
 	ready func(ctx context.Context, ref *cluster.Ref, nodes []string, once bool) error
+	// shortage warns when the machine has too little left for so many nodes.
+	shortage func(nodes int) string
 	// replaced is whether claim has removed a kept cluster.
 	replaced bool
 }
@@ -111,11 +113,12 @@ func New(ctx context.Context, o Options) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		o:       o,
-		ledger:  l,
-		engine:  clientOf(ctx, o.Engine),
-		answers: registryAnswers,
-		build:   nodeimage.Build,
+		o:        o,
+		ledger:   l,
+		engine:   clientOf(ctx, o.Engine),
+		answers:  registryAnswers,
+		build:    nodeimage.Build,
+		shortage: inotifyShortage,
 	}
 	p.kind = library{engine: p.engine, log: o.Log}
 	p.ready = p.waitReady
@@ -163,8 +166,16 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if err := p.noteNetwork(ctx); err != nil {
 		return cluster.Ref{}, err
 	}
+	short := p.shortage(len(config.Nodes))
+	if short != "" {
+		p.logf("%s", short)
+	}
 	if err := p.runCreate(ctx, config); err != nil {
-		return cluster.Ref{}, fmt.Errorf("creating cluster %q from %s: %w", p.o.Name, p.o.ConfigSource, err)
+		err = fmt.Errorf("creating cluster %q from %s: %w", p.o.Name, p.o.ConfigSource, err)
+		if short != "" && ctx.Err() == nil {
+			err = fmt.Errorf("%w; %s", err, short)
+		}
+		return cluster.Ref{}, err
 	}
 	nodes, err := p.engine.nodes(ctx, p.o.Name)
 	if err != nil {

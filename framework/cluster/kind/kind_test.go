@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -77,6 +78,10 @@ func TestCreateLeavesNothingWhenItFails(t *testing.T) {
 		{"in kind", func(p *Provider, m *machine) {
 			m.create = func(context.Context) error { m.makeContainer("x", "x-worker"); return broken }
 		}, `creating cluster "x" from the test: broken`},
+		{"in kind, on a machine that is short of something", func(p *Provider, m *machine) {
+			m.create = func(context.Context) error { return broken }
+			p.shortage = func(nodes int) string { return fmt.Sprintf("short of something for %d nodes", nodes) }
+		}, `creating cluster "x" from the test: broken; short of something for 2 nodes`},
 		{"in the build of the image", func(p *Provider, m *machine) {
 			p.build = func(context.Context, nodeimage.Options) (nodeimage.Image, error) { return nodeimage.Image{}, broken }
 		}, "broken"},
