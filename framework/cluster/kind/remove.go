@@ -237,5 +237,12 @@ func StopUnused(ctx context.Context, cacheDir string, log io.Writer) error {
 		fmt.Fprintf(log, "cluster: the private engine goes on: %v\n", err)
 		return nil
 	}
-	return err
+	errs := []error{err}
+	for _, e := range entries {
+		// A network goes with its engine, also one that others had cluster nodes in.
+		if err == nil && e.Kind == ledger.Network && recorded(e).private {
+			errs = append(errs, l.Done(e.ID))
+		}
+	}
+	return errors.Join(errs...)
 }
