@@ -186,9 +186,9 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 		Provider:   ProviderName,
 		Kubeconfig: p.kubeconfig(),
 		Context:    "kind-" + p.o.Name,
-		Images:     p.o.Images.Or(image.images),
-		Preloaded:  image.preloaded && p.o.Images.Or(image.images) == image.images,
-		Kubectl:    image.kubectl,
+		Images:     image.images,
+		Preloaded:  image.preloaded,
+		Kubectl:    p.ownKubectl(image.kubectl),
 		EngineEnv:  p.o.Engine.Env(),
 		Engine:     p.engine.name,
 	}
@@ -202,7 +202,22 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	}
 	p.logf("cluster %q is ready: Kubernetes %s, nodes: %d; made in %s, ready %s later",
 		ref.Name, ref.KubernetesVersion, len(ref.Nodes), seconds(made), seconds(time.Since(started)-made))
-	return ref, nil
+	return p.override(ref), nil
+}
+
+// ownKubectl gives the cluster a kubectl of its own, which stays when the node
+// image that it came with makes way for another. Where there can be no link, it
+// is the image's.
+func (p *Provider) ownKubectl(path string) string {
+	if path == "" {
+		return ""
+	}
+	own := filepath.Join(p.dir(), "kubectl")
+	if err := os.Link(path, own); err != nil {
+		p.logf("using %s as it is: %v", path, err)
+		return path
+	}
+	return own
 }
 
 // Delete removes the cluster. Deleting what is gone is no error.

@@ -213,6 +213,28 @@ func TestChooseImage(t *testing.T) {
 	}
 }
 
+// A later node image removes what came with this one.
+func TestKubectlStaysWithTheCluster(t *testing.T) {
+	p, _ := newProvider(t, newMachine(), Options{Keep: true})
+	image := filepath.Join(p.o.CacheDir, "kubectl")
+	if err := os.WriteFile(image, []byte("program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p.build = func(context.Context, nodeimage.Options) (nodeimage.Image, error) {
+		return nodeimage.Image{Ref: "inroads/node:1", Archive: "node.tar", Kubectl: image}, nil
+	}
+	ref, err := p.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(ref.Kubectl); err != nil || string(got) != "program" || filepath.Dir(ref.Kubectl) != p.dir() {
+		t.Errorf("kubectl %q: %q, error %v", ref.Kubectl, got, err)
+	}
+}
+
 func TestImagesAskedForWin(t *testing.T) {
 	p, _ := newProvider(t, newMachine(), Options{Images: cluster.Images{Client: "example.org/client"}})
 	ref, err := p.Create(t.Context())
