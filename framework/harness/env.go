@@ -111,6 +111,15 @@ func (e *Env) Require(err error, what string) {
 	}
 }
 
+// Held fails the spec when err is not nil, in the error's own words: a wait for
+// what the claim is about, say, that was in vain. The hop is blamed for it.
+func (e *Env) Held(hop catalog.Hop, err error) {
+	ginkgo.GinkgoHelper()
+	if e.At(hop); err != nil {
+		fail(err.Error(), 1)
+	}
+}
+
 // Inconclusive ends the spec without blaming the cluster.
 func (e *Env) Inconclusive(reason string) {
 	ginkgo.GinkgoHelper()
