@@ -1,3 +1,101 @@
 package catalog
 
-var tokenClaims = []Claim{}
+// Faults that break more than one claim about tokens.
+var (
+	controllerManagerDown = Fault{"controller-manager-down", HopController, "stop kube-controller-manager"}
+	// The token controller signs with a key that the API server does not know.
+	signingKeyWrong    = Fault{"signing-key-wrong", HopAuthn, "give kube-controller-manager another --service-account-private-key-file than the API server's"}
+	describeReworded   = Fault{"describe-reworded", HopTool, "a kubectl whose describe writes Token: for token:"}
+	tokenInvented      = Fault{"describe-invents-token", HopTool, "a kubectl whose describe shows a token that is not there"}
+	minifyIgnored      = Fault{"minify-ignored", HopConfig, "a kubectl that ignores --minify"}
+	serverNamedTwice   = Fault{"server-named-twice", HopConfig, "a kubeconfig with a tls-server-name"}
+	discoveryUnbound   = Fault{"discovery-unbound", HopAuthz, "take the group system:authenticated out of the ClusterRoleBinding system:discovery"}
+	verificationOff    = Fault{"verification-off", HopTLS, "a curl that verifies no certificate"}
+	addressNotInServer = Fault{"address-not-in-certificate", HopTLS, "a kubeconfig whose server is at an address that its certificate is not for"}
+)
+
+var tokenClaims = []Claim{
+	{
+		ID: "token/secret-create", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "applying the documented Secret gets a token of the ServiceAccount default, with the cluster's authority and the namespace beside it; without the annotation the Secret is refused, and one for a ServiceAccount that does not exist is deleted",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{controllerManagerDown, signingKeyWrong},
+	},
+	{
+		ID: "token/wait-for-controller", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "the documented loop waits for the token controller: it ends once the Secret has its token, and goes on without end while it has none",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{
+			controllerManagerDown, describeReworded, tokenInvented,
+		},
+	},
+	{
+		ID: "token/grep-cut-apiserver", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "grep and cut find the location of the API server in what kubectl config view --minify prints, and more than the location where another of its lines says server, as tls-server-name does",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{serverNamedTwice, minifyIgnored},
+	},
+	{
+		ID: "token/grep-cut-token", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "grep and cut find the token in what kubectl describe secret prints; while the Secret has none they find nothing, and the documented curl is then that of an anonymous caller",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{controllerManagerDown, describeReworded, tokenInvented},
+	},
+	{
+		ID: "token/curl-grep-cut", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "the documented curl with what grep and cut found gives the versions of the API, 401 with a changed token, and what an anonymous caller gets with an empty one",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{controllerManagerDown, signingKeyWrong, describeReworded, discoveryUnbound},
+	},
+	{
+		ID: "token/jsonpath-apiserver", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "jsonpath finds the location of the current context's API server among several clusters, and without --minify that of the first",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{
+			minifyIgnored,
+			{"first-context-taken", HopConfig, "a kubectl whose config view is of the first context, not the current one"},
+		},
+	},
+	{
+		ID: "token/jsonpath-token", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "jsonpath and base64 find the token that grep and cut find, its subject is the ServiceAccount default of the namespace, and without base64 the API server refuses it with 401",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{
+			controllerManagerDown,
+			{"namespace-ignored", HopTool, "a kubectl that ignores the namespace of the context"},
+		},
+	},
+	{
+		ID: "token/curl-jsonpath", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "the documented curl with what jsonpath found gives the same versions of the API as with what grep and cut found, and 401 with a changed token",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{controllerManagerDown, signingKeyWrong, discoveryUnbound},
+	},
+	{
+		ID: "token/default-sa-rights", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "the token of the ServiceAccount default reads the root of the API and is refused the namespace's pods with 403, in its own name, until a RoleBinding grants them",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Faults: []Fault{
+			controllerManagerDown, signingKeyWrong, discoveryUnbound,
+			{"serviceaccounts-may-view", HopAuthz, "bind the ClusterRole view to the group system:serviceaccounts"},
+		},
+	},
+	{
+		ID: "tls/insecure-is-mitm-able", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "the documented curl with --insecure succeeds through a man in the middle, who then has the token; with --cacert it ends with exit code 60 before it has sent a request",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
+		Faults: []Fault{
+			controllerManagerDown, verificationOff,
+			{"insecure-ignored", HopTLS, "a curl that ignores --insecure"},
+		},
+	},
+	{
+		ID: "tls/self-signed-needs-config", Path: PathToken, Level: Core, Expect: Reached,
+		Sentence: "curl and wget trust the API server when they are given the kubeconfig's authority and not without it, and with it only at an address that the certificate is for",
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
+		Faults: []Fault{
+			controllerManagerDown, verificationOff, addressNotInServer,
+			{"authority-in-system-store", HopTLS, "add the cluster's authority to those that the machine trusts"},
+		},
+	},
+}
