@@ -61,12 +61,14 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		return nil, release, missing(err)
 	}
 	var p *kind.Provider
+	kept := false
 	undo.push(func(ctx context.Context) error {
-		if o.Keep || p == nil || !p.Replaced() {
-			return nil
+		// A kept engine without a kept cluster: this run's did not come up, or has
+		// taken the place of the one that the engine was kept for.
+		if !kept && (o.Keep || p != nil && p.Replaced()) {
+			return kind.StopUnused(ctx, cacheDir, log)
 		}
-		// The engine was kept for a cluster that has given way to this run's.
-		return kind.StopUnused(ctx, cacheDir, log)
+		return nil
 	})
 	undo.push(options.Engine.Release)
 	p, err = kind.New(ctx, options)
@@ -79,6 +81,7 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		if err != nil {
 			return nil, release, missing(err)
 		}
+		kept = true
 		fmt.Fprintf(log, "cluster: keeping %q; to use it: kubectl --kubeconfig %s; to remove it: inroads cluster down --name %s\n", ref.Name, ref.Kubeconfig, ref.Name)
 		return []cluster.Ref{ref}, release, nil
 	}
