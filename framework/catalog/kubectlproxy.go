@@ -21,7 +21,7 @@ var kubectlProxyClaims = []Claim{
 	{
 		ID: "proxy-mode/verifies-identity", Path: PathKubectlProxy, Level: Core, Expect: Reached,
 		Sentence: "kubectl proxy verifies the API server by the certificate authority in its kubeconfig: to a server with another certificate it sends no request and no token, and it answers 500",
-		Source:   accessCluster(sectionRESTAPI),
+		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{OwnCA},
 		Faults: []Fault{
 			{"kubectl-verification-off", HopTLS, "a kubectl that does not verify the server's certificate"},
 			apiServerDown,
@@ -43,7 +43,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionKubectlProxy),
 		Faults: []Fault{
 			{"methods-rejected", HopLocalProxy, "a kubectl whose proxy rejects PATCH"},
-			{"watch-rejected", HopLocalProxy, "a kubectl whose proxy rejects paths with events to watch"},
+			{"stream-buffered", HopLocalProxy, "a kubectl whose proxy passes an answer on once it is complete"},
 			proxyKilled, apiServerDown,
 		},
 	},

@@ -39,14 +39,14 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 	harness.Prove("kubectl/first-access", func(ctx context.Context, env *harness.Env) {
 		r := env.Meet(catalog.HopTool, "kubectl reads the root of the API", env.Host.RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Reached)
 		var got, want metav1.APIVersions
-		Expect(r.Into(&got)).To(Succeed())
+		Expect(r.Into(&got)).To(Succeed(), "the root of the API is not JSON")
 		env.Require(readRoot(ctx, env, &want), "reading the root of the API directly")
-		Expect(got.Kind).To(Equal(want.Kind))
-		Expect(got.Versions).To(Equal(want.Versions))
+		Expect(got.Kind).To(Equal(want.Kind), "kubectl shows another kind than the API server gives")
+		Expect(got.Versions).To(Equal(want.Versions), "kubectl shows other versions than the API server gives")
 
 		own := env.Namespace(ctx)
 		r = env.Meet(catalog.HopTool, "kubectl lists namespaces", env.Host.RunKubectl(ctx, "get", "namespaces", "--output=name"), catalog.Reached)
-		Expect(strings.Fields(r.Stdout)).To(ContainElement("namespace/" + own))
+		Expect(strings.Fields(r.Stdout)).To(ContainElement("namespace/"+own), "kubectl does not list a namespace that is there")
 
 		elsewhere := env.HostWith("elsewhere", env.Kubeconfig().WithServer(nobodyThere))
 		env.Meet(catalog.HopTool, "kubectl asks where nobody listens", elsewhere.RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Refused)
@@ -56,14 +56,14 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		broken.Kubectl = env.WriteFile("kubectl", "a program of another machine\n")
 		env.Require(os.Chmod(broken.Kubectl, executable), "making a broken kubectl")
 		r = broken.RunKubectl(ctx, "get", "--raw", apiRoot)
-		Expect(r.Err).To(MatchError(access.ErrNotStarted))
-		Expect(r.Outcome).To(Equal(catalog.Unknown))
+		Expect(r.Err).To(MatchError(access.ErrNotStarted), "a kubectl that does not run is not told apart")
+		Expect(r.Outcome).To(Equal(catalog.Unknown), "a kubectl that does not run is taken for an answer")
 	})
 
 	harness.Prove("kubectl/needs-location", func(ctx context.Context, env *harness.Env) {
 		r := env.Meet(catalog.HopTool, "kubectl with a location", verbosely(ctx, env.Host), catalog.Reached)
-		Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(strings.TrimSuffix(env.Kubeconfig().Server(), "/") + "/")))
-		Expect(access.RequestURLs(r)).NotTo(BeEmpty())
+		Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(strings.TrimSuffix(env.Kubeconfig().Server(), "/")+"/")), "kubectl asked elsewhere than its kubeconfig says")
+		Expect(access.RequestURLs(r)).NotTo(BeEmpty(), "kubectl asked nobody: %s", r)
 
 		host, err := env.HostWithFreePort(ctx, fallbackPort)
 		hijackable := err == nil
@@ -84,12 +84,12 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 			} else {
 				r = env.Saw(catalog.HopTool, what, verbosely(ctx, lost[name]))
 			}
-			Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(fallback + "/")))
+			Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(fallback+"/")), "%s did not ask %s", what, fallback)
 			Expect(access.RequestURLs(r)).NotTo(BeEmpty(), "%s asked nobody: %s", what, r)
 
 			step, broken := probe.Walk(ctx, probe.Target{Kubeconfig: lost[name].Kubeconfig}).Broken()
 			Expect(broken).To(BeTrue(), "a walk with %s arrived somewhere", name)
-			Expect(step.Hop).To(Equal(catalog.HopConfig))
+			Expect(step.Hop).To(Equal(catalog.HopConfig), "a walk with %s blames another hop", name)
 		}
 		if !hijackable {
 			return
@@ -99,18 +99,18 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		ginkgo.DeferCleanup(fake.stop)
 		for _, name := range []string{"no kubeconfig", "a kubeconfig without a location"} {
 			r = env.Meet(catalog.HopTool, "kubectl with "+name+" while something answers at "+fallback, lost[name].RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Reached)
-			Expect(r.Stdout).To(Equal(fakeAnswer))
+			Expect(r.Stdout).To(Equal(fakeAnswer), "kubectl does not show what answers at %s", fallback)
 		}
-		Expect(fake.authorizations()).To(HaveExactElements("", ""))
+		Expect(fake.authorizations()).To(HaveExactElements("", ""), "kubectl sent a credential to whatever answers at %s", fallback)
 		// The same server sees a credential that is sent.
 		env.Require(host.Exec(ctx, nil, "curl", "--silent", "--header", "Authorization: "+shownCredential, fallback+apiRoot).Err, "asking with a credential")
-		Expect(fake.authorizations()).To(ContainElement(shownCredential))
+		Expect(fake.authorizations()).To(ContainElement(shownCredential), "the cluster that is none sees no credential that is sent to it")
 	})
 
 	harness.Prove("kubectl/needs-credentials", func(ctx context.Context, env *harness.Env) {
 		review := env.Meet(catalog.HopTool, "kubectl asks who it is", env.Host.RunKubectl(ctx, "auth", "whoami", "--output=jsonpath={.status.userInfo.username}"), catalog.Reached)
-		Expect(review.Stdout).To(Equal(env.Username(ctx)))
-		Expect(review.Stdout).NotTo(Equal(anonymous))
+		Expect(review.Stdout).To(Equal(env.Username(ctx)), "kubectl is somebody else than its kubeconfig's user")
+		Expect(review.Stdout).NotTo(Equal(anonymous), "the kubeconfig's user is nobody")
 
 		pods := fmt.Sprintf("/api/v1/namespaces/%s/pods", env.Namespace(ctx))
 		env.Meet(catalog.HopTool, "kubectl with a credential lists pods", env.Host.RunKubectl(ctx, "get", "--raw", pods), catalog.Reached)
@@ -122,14 +122,14 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		Expect(bare.Outcome).To(BeElementOf(catalog.Forbidden, catalog.Unauthorized), "a request without a credential lists pods: %s", bare)
 		nobody := env.HostWith("nobody", env.Kubeconfig().WithoutCredentials())
 		r := env.Meet(catalog.HopTool, "kubectl without a credential", verbosely(ctx, nobody), catalog.Failed)
-		Expect(r.Stdout).To(ContainSubstring(prompt))
-		Expect(access.RequestURLs(r)).To(BeEmpty())
+		Expect(r.Stdout).To(ContainSubstring(prompt), "kubectl without a credential asks for no user name")
+		Expect(access.RequestURLs(r)).To(BeEmpty(), "kubectl without a credential asked the API server")
 
 		// A user name and a password are what it would have been given.
 		prompted := env.HostWith("prompted", env.Kubeconfig().WithPassword(promptedUser, unknownToken))
 		r = env.Meet(catalog.HopAuthz, "kubectl with a user name and a password lists pods", prompted.RunKubectl(ctx, "get", "--raw", pods), bare.Outcome)
 		if bare.Outcome == catalog.Forbidden {
-			Expect(r.Stderr).To(ContainSubstring(fmt.Sprintf("User %q", anonymous)))
+			Expect(r.Stderr).To(ContainSubstring(fmt.Sprintf("User %q", anonymous)), "a user name and a password make somebody of the caller")
 		}
 		stranger := env.HostWith("stranger", env.Kubeconfig().WithToken(unknownToken))
 		env.Meet(catalog.HopAuthn, "kubectl with a credential of no cluster lists pods", stranger.RunKubectl(ctx, "get", "--raw", pods), catalog.Unauthorized)

@@ -74,21 +74,21 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 		r := env.Meet(catalog.HopLocalProxy, "GET", get(ctx, proxy, path+"/"+configMap), catalog.Reached)
 		var got corev1.ConfigMap
-		Expect(r.Into(&got)).To(Succeed())
-		Expect(got.UID).To(Equal(created.UID))
+		Expect(r.Into(&got)).To(Succeed(), "GET gives no ConfigMap")
+		Expect(got.UID).To(Equal(created.UID), "the proxy gives another object than the API server")
 
 		env.Meet(catalog.HopLocalProxy, "PATCH", ask(ctx, proxy, http.MethodPatch, path+"/"+configMap, contentMergePatch, patch), catalog.Reached)
 		patched, err := configMaps.Get(ctx, configMap, metav1.GetOptions{})
 		env.Require(err, "reading what was patched")
-		Expect(patched.Data).To(HaveKeyWithValue(patchedKey, patchedValue))
+		Expect(patched.Data).To(HaveKeyWithValue(patchedKey, patchedValue), "what was patched through the proxy is as it was")
 
 		events := watchThrough(ctx, env, proxy, patched.ResourceVersion)
 		made, err := configMaps.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: watched}}, metav1.CreateOptions{})
 		env.Require(err, "making something to watch")
 		var event watch.Event
 		Eventually(ctx, events).WithTimeout(watchTime).Should(Receive(&event), "no event arrived through the proxy while the watch was open")
-		Expect(event.Type).To(Equal(watch.Added))
-		Expect(event.Object.(*corev1.ConfigMap).UID).To(Equal(made.UID))
+		Expect(event.Type).To(Equal(watch.Added), "the watch through the proxy told of something else")
+		Expect(event.Object.(*corev1.ConfigMap).UID).To(Equal(made.UID), "the watch through the proxy told of another object")
 
 		env.Meet(catalog.HopLocalProxy, "DELETE", ask(ctx, proxy, http.MethodDelete, path+"/"+configMap, contentJSON, ""), catalog.Reached)
 		_, err = configMaps.Get(ctx, configMap, metav1.GetOptions{})
@@ -100,7 +100,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 	harness.Prove("kubectl-proxy/port-flag", func(ctx context.Context, env *harness.Env) {
 		proxy, port := serveAtFreePort(ctx, env)
-		Expect(proxy.Addr).To(Equal(net.JoinHostPort(localhostIPv4, strconv.Itoa(port))))
+		Expect(proxy.Addr).To(Equal(net.JoinHostPort(localhostIPv4, strconv.Itoa(port))), "the proxy listens elsewhere than --port says")
 		env.Meet(catalog.HopLocalProxy, "the proxy at 127.0.0.1", getURL(ctx, urlAt(localhostIPv4, port, apiRoot)), catalog.Reached)
 		others, err := access.OtherAddresses()
 		env.Require(err, "listing this machine's addresses")
@@ -111,8 +111,8 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		brief, cancel := context.WithTimeout(ctx, endTime)
 		defer cancel()
 		r := env.Meet(catalog.HopLocalProxy, "another proxy at the same port", env.Host.RunKubectl(brief, "proxy", fmt.Sprintf("--port=%d", port)), catalog.Failed)
-		Expect(r.Exit).To(Equal(1))
-		Expect(r.Stderr).To(ContainSubstring(portInUse))
+		Expect(r.Exit).To(Equal(1), "the exit code of a proxy whose port is taken")
+		Expect(r.Stderr).To(ContainSubstring(portInUse), "what a proxy says whose port is taken")
 
 		host, err := env.HostWithFreePort(ctx, documentedPort)
 		if err != nil {
@@ -120,7 +120,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 			return
 		}
 		documented := serveAsDocumented(ctx, env, host)
-		Expect(documented.Addr).To(Equal(net.JoinHostPort(localhostIPv4, strconv.Itoa(documentedPort))))
+		Expect(documented.Addr).To(Equal(net.JoinHostPort(localhostIPv4, strconv.Itoa(documentedPort))), "the documented command listens elsewhere than it says")
 	})
 
 	harness.Prove("kubectl-proxy/api-root", func(ctx context.Context, env *harness.Env) {
@@ -144,11 +144,11 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 	harness.Prove("kubectl-proxy/output-shape", func(ctx context.Context, env *harness.Env) {
 		r := env.Meet(catalog.HopLocalProxy, "the root of the API", get(ctx, serve(ctx, env, env.Host), documentedRoot), catalog.Reached)
-		Expect(checkShape(r.Stdout)).To(Succeed())
+		Expect(checkShape(r.Stdout)).To(Succeed(), "the root of the API has another shape than the page shows")
 
 		// The same check refuses what the page shows, which is cut short, and
 		// the answer without any one of its names.
-		Expect(checkShape(fixtures.Output("api-root"))).NotTo(Succeed())
+		Expect(checkShape(fixtures.Output("api-root"))).NotTo(Succeed(), "an answer that is cut short passes")
 		worse, err := damaged(r.Stdout)
 		env.Require(err, "damaging the answer")
 		for _, name := range slices.Sorted(maps.Keys(worse)) {
@@ -163,7 +163,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		proxy.Stop()
 
 		told := serve(ctx, env, env.Host, "--address="+ipv6Address)
-		Expect(told.Addr).To(HavePrefix(ipv6Address + ":"))
+		Expect(told.Addr).To(HavePrefix(ipv6Address+":"), "the proxy listens elsewhere than --address says")
 		env.Meet(catalog.HopLocalProxy, "[::1] of a proxy that listens there", get(ctx, told, documentedRoot), catalog.Forbidden)
 		env.Meet(catalog.HopLocalProxy, "the same by the name localhost", access.Do(ctx, access.PlainClient(), access.Request{
 			URL: told.URL(documentedRoot), Header: http.Header{"Host": {"localhost"}},
@@ -175,7 +175,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		brief, cancel := context.WithTimeout(ctx, endTime)
 		defer cancel()
 		r := env.Meet(catalog.HopLocalProxy, "a proxy that is told --address=::1", env.Host.RunKubectl(brief, "proxy", anyPort, "--address="+localhostIPv6), catalog.Failed)
-		Expect(r.Stderr).To(ContainSubstring(saysTooManyColons))
+		Expect(r.Stderr).To(ContainSubstring(saysTooManyColons), "what a proxy says of --address=::1")
 	})
 })
 
@@ -184,7 +184,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 func serveAsDocumented(ctx context.Context, env *harness.Env, host access.Host) *access.KubectlProxy {
 	ginkgo.GinkgoHelper()
 	words := strings.Fields(fixtures.Command("kubectl-proxy"))
-	Expect(words[:2]).To(Equal([]string{"kubectl", "proxy"}))
+	Expect(words[:2]).To(Equal([]string{"kubectl", "proxy"}), "the documented command is no kubectl proxy")
 	proxy, err := host.StartKubectlProxy(ctx, words[2:]...)
 	return started(env, proxy, err)
 }
@@ -195,7 +195,7 @@ func curlRoot(ctx context.Context, env *harness.Env, host access.Host, what, com
 	ginkgo.GinkgoHelper()
 	r := env.Meet(catalog.HopLocalProxy, what, access.CurlOutcome(host.Shell(ctx, command)), catalog.Reached)
 	var root metav1.APIVersions
-	Expect(r.Into(&root)).To(Succeed())
+	Expect(r.Into(&root)).To(Succeed(), what)
 	return root
 }
 
@@ -205,14 +205,14 @@ func checkRoot(ctx context.Context, env *harness.Env, got metav1.APIVersions) {
 	ginkgo.GinkgoHelper()
 	var want metav1.APIVersions
 	env.Require(env.Client.Discovery().RESTClient().Get().AbsPath(apiRoot).Do(ctx).Into(&want), "reading the root of the API directly")
-	Expect(got.Kind).To(Equal(kindAPIVersions))
-	Expect(got.Versions).To(Equal(want.Versions))
-	Expect(got.ServerAddressByClientCIDRs).To(HaveLen(len(want.ServerAddressByClientCIDRs)))
+	Expect(got.Kind).To(Equal(kindAPIVersions), "the kind of the root of the API")
+	Expect(got.Versions).To(Equal(want.Versions), "the versions of the API are others than the API server gives")
+	Expect(got.ServerAddressByClientCIDRs).To(HaveLen(len(want.ServerAddressByClientCIDRs)), "the addresses of the API server are not as many as it gives")
 	servers := apiServers(ctx, env)
 	for i, w := range want.ServerAddressByClientCIDRs {
 		g := got.ServerAddressByClientCIDRs[i]
-		Expect(g.ClientCIDR).To(Equal(w.ClientCIDR))
-		Expect(append(servers, w.ServerAddress)).To(ContainElement(g.ServerAddress))
+		Expect(g.ClientCIDR).To(Equal(w.ClientCIDR), "the clients that an address is for")
+		Expect(append(servers, w.ServerAddress)).To(ContainElement(g.ServerAddress), "the root of the API names an API server that is none of the cluster's")
 	}
 }
 

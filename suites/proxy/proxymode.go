@@ -51,12 +51,12 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 		second := serve(ctx, env, both, "--context", otherContext)
 		env.Meet(catalog.HopConfig, "the context that --context names", get(ctx, second, apiRoot), catalog.Reached)
-		Expect(other.Requests()).To(ConsistOf(access.Intercepted{Method: http.MethodGet, Path: apiRoot, Authorization: "Bearer"}))
+		Expect(other.Requests()).To(ConsistOf(access.Intercepted{Method: http.MethodGet, Path: apiRoot, Authorization: "Bearer"}), "the proxy did not ask the server of that context")
 
 		dead := serve(ctx, env, env.HostWith("dead", env.Kubeconfig().WithServer(nobodyThere)))
 		r := env.Meet(catalog.HopConfig, "a location where nobody listens", get(ctx, dead, apiRoot), catalog.ServerError)
-		Expect(r.Status).To(Equal(http.StatusInternalServerError))
-		Expect(r.Stdout).To(ContainSubstring(saysRefused))
+		Expect(r.Status).To(Equal(http.StatusInternalServerError), "the proxy's status for a server that does not answer")
+		Expect(r.Stdout).To(ContainSubstring(saysRefused), "what the proxy says of a server that does not answer")
 	})
 
 	harness.Prove("proxy-mode/verifies-identity", func(ctx context.Context, env *harness.Env) {
@@ -74,8 +74,8 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 		proxy := serve(ctx, env, env.HostWith("deceived", deceived))
 		r := env.Meet(catalog.HopTLS, "a server with the certificate of another authority", get(ctx, proxy, apiRoot), catalog.ServerError)
-		Expect(r.Status).To(Equal(http.StatusInternalServerError))
-		Expect(r.Stdout).To(ContainSubstring(saysUntrusted))
+		Expect(r.Status).To(Equal(http.StatusInternalServerError), "the proxy's status for a server that it does not trust")
+		Expect(r.Stdout).To(ContainSubstring(saysUntrusted), "what the proxy says of a server that it does not trust")
 		Eventually(ctx, mitm.Handshakes).ShouldNot(BeEmpty(), "the proxy did not come to that server at all")
 		for _, h := range mitm.Handshakes() {
 			Expect(h.Completed).To(BeFalse(), "the proxy went through with the TLS handshake")
@@ -86,18 +86,18 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		// The same server gets all of it as soon as nobody verifies it.
 		careless := serve(ctx, env, env.HostWith("careless", deceived.WithInsecureTLS()))
 		env.Meet(catalog.HopTLS, "the same server, not verified", get(ctx, careless, apiRoot), catalog.Reached)
-		Expect(mitm.Requests()).NotTo(BeEmpty())
-		Expect(mitm.Tokens()).To(ConsistOf(token))
+		Expect(mitm.Requests()).NotTo(BeEmpty(), "the man in the middle sees no request that is sent to it")
+		Expect(mitm.Tokens()).To(ConsistOf(token), "the man in the middle sees no token that is sent to it")
 	})
 
 	harness.Prove("proxy-mode/authenticates", func(ctx context.Context, env *harness.Env) {
 		proxy := serve(ctx, env, env.Host)
 		who := env.Meet(catalog.HopAuthn, "who the caller is through the proxy", ask(ctx, proxy, http.MethodPost, reviewPath, contentJSON, review), catalog.Reached)
-		Expect(username(who)).To(Equal(env.Username(ctx)))
+		Expect(username(who)).To(Equal(env.Username(ctx)), "through the proxy the caller is somebody else")
 
 		visitor := serve(ctx, env, env.HostWith("visitor", env.Kubeconfig().WithToken(tokenOfVisitor(ctx, env))))
 		who = env.Meet(catalog.HopAuthn, "who the caller is through another user's proxy", ask(ctx, visitor, http.MethodPost, reviewPath, contentJSON, review), catalog.Reached)
-		Expect(username(who)).To(Equal(fmt.Sprintf("system:serviceaccount:%s:%s", env.Namespace(ctx), account)))
+		Expect(username(who)).To(Equal(fmt.Sprintf("system:serviceaccount:%s:%s", env.Namespace(ctx), account)), "through another user's proxy the caller is somebody else")
 
 		pods := fmt.Sprintf("/api/v1/namespaces/%s/pods", env.Namespace(ctx))
 		env.Meet(catalog.HopAuthz, "the pods through the proxy", get(ctx, proxy, pods), catalog.Reached)
@@ -130,6 +130,6 @@ func startMITM(ctx context.Context, env *harness.Env, o access.MITMOptions) *acc
 func username(r access.Result) string {
 	ginkgo.GinkgoHelper()
 	var review authenticationv1.SelfSubjectReview
-	Expect(r.Into(&review)).To(Succeed())
+	Expect(r.Into(&review)).To(Succeed(), "the answer is no SelfSubjectReview")
 	return review.Status.UserInfo.Username
 }

@@ -52,7 +52,7 @@ func serveAtFreePort(ctx context.Context, env *harness.Env, args ...string) (*ac
 func started(env *harness.Env, proxy *access.KubectlProxy, err error) *access.KubectlProxy {
 	ginkgo.GinkgoHelper()
 	env.At(catalog.HopLocalProxy)
-	Expect(err).NotTo(HaveOccurred())
+	Expect(err).NotTo(HaveOccurred(), "kubectl proxy does not serve")
 	ginkgo.DeferCleanup(proxy.Stop)
 	return proxy
 }
