@@ -65,7 +65,7 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 	undo.push(func(ctx context.Context) error {
 		// A kept engine without a kept cluster: this run's did not come up, or has
 		// taken the place of the one that the engine was kept for.
-		if !kept && (o.Keep || p != nil && p.Replaced()) {
+		if options.Engine.Private && !kept && (o.Keep || p != nil && p.Replaced()) {
 			return kind.StopUnused(ctx, cacheDir, log)
 		}
 		return nil
