@@ -137,8 +137,14 @@ func (b *build) containers(ctx context.Context, scratch, rootfs, kube, addons, r
 			c.refs = []string{ref, pause}
 			c.layers, c.config.Entrypoint, c.config.User = []blob{pauseLayer}, []string{"/pause"}, pauseUser
 		case "etcd":
+			if err := b.checkAddon(ref, etcdPath); err != nil {
+				return nil, err
+			}
 			c.layers, c.config.Entrypoint = []blob{etcdLayer}, []string{"etcd"}
 		case "coredns":
+			if err := b.checkAddon(ref, corednsPath); err != nil {
+				return nil, err
+			}
 			c.layers, c.config.Entrypoint = []blob{corednsLayer}, []string{"/coredns"}
 		case "kube-proxy":
 			c.layers, c.config.Entrypoint = full, []string{name}
@@ -161,6 +167,21 @@ func (b *build) containers(ctx context.Context, scratch, rootfs, kube, addons, r
 			User: nobodyUser, WorkingDir: "/tmp",
 		}},
 	), nil
+}
+
+// checkAddon makes sure that the pinned module is what the image's tag tells:
+// "v1.14.6", or "3.7.0-0" whose last number counts the image's own revisions.
+func (b *build) checkAddon(ref, module string) error {
+	pinned, err := moduleVersion(path.Join(b.image.KubernetesVersion, "addons"), module)
+	if err != nil {
+		return err
+	}
+	_, tag, _ := strings.Cut(path.Base(ref), ":")
+	version, _, _ := strings.Cut(strings.TrimPrefix(tag, "v"), "-")
+	if "v"+version != pinned {
+		return fmt.Errorf("kubeadm wants image %q, but the pins have %s %s", ref, module, pinned)
+	}
+	return nil
 }
 
 func (b *build) cniImage() string {
