@@ -55,16 +55,24 @@ func readRelease() (release, error) {
 type source struct {
 	uri, suite string
 	components []string
-	signedBy   string // path of a keyring, or "" for apt's own
+	signedBy   string // paths of keyrings, comma-separated, or "" for apt's own
+	trusted    bool   // the machine takes it unsigned
 }
 
 // line gives the source as sources.list has it.
 func (s source) line() string {
-	options := ""
+	var options []string
 	if s.signedBy != "" {
-		options = "[signed-by=" + s.signedBy + "] "
+		options = append(options, "signed-by="+s.signedBy)
 	}
-	return fmt.Sprintf("deb %s%s %s %s", options, s.uri, s.suite, strings.Join(s.components, " "))
+	if s.trusted {
+		options = append(options, "trusted=yes")
+	}
+	words := append([]string{s.uri, s.suite}, s.components...)
+	if len(options) > 0 {
+		words = append([]string{"[" + strings.Join(options, " ") + "]"}, words...)
+	}
+	return "deb " + strings.Join(words, " ")
 }
 
 // readSources reads the machine's own package sources below /etc/apt.
@@ -100,7 +108,7 @@ func parseList(text string) []source {
 			continue
 		}
 		rest = strings.TrimSpace(rest)
-		signedBy := ""
+		var s source
 		if strings.HasPrefix(rest, "[") {
 			options, after, ok := strings.Cut(rest[1:], "]")
 			if !ok {
@@ -108,16 +116,31 @@ func parseList(text string) []source {
 			}
 			rest = after
 			for _, option := range strings.Fields(options) {
-				if path, ok := strings.CutPrefix(option, "signed-by="); ok {
-					signedBy = path
+				switch name, value, _ := strings.Cut(option, "="); name {
+				case "signed-by":
+					s.signedBy = value
+				case "trusted":
+					s.trusted = aptBool(value, false)
 				}
 			}
 		}
 		if f := strings.Fields(rest); len(f) >= 3 {
-			sources = append(sources, source{uri: f[0], suite: f[1], components: f[2:], signedBy: signedBy})
+			s.uri, s.suite, s.components = f[0], f[1], f[2:]
+			sources = append(sources, s)
 		}
 	}
 	return sources
+}
+
+// aptBool reads a truth value as apt does; anything else is otherwise.
+func aptBool(text string, otherwise bool) bool {
+	switch strings.ToLower(text) {
+	case "yes", "true", "with", "on", "enable":
+		return true
+	case "no", "false", "without", "off", "disable":
+		return false
+	}
+	return otherwise
 }
 
 // parseDeb822 reads the paragraph format of sources.list(5).
@@ -126,17 +149,18 @@ func parseDeb822(text string) []source {
 	fields := map[string]string{}
 	flush := func() {
 		defer clear(fields)
-		if !slices.Contains(strings.Fields(fields["types"]), "deb") || fields["enabled"] == "no" {
+		if !slices.Contains(strings.Fields(fields["types"]), "deb") || !aptBool(fields["enabled"], true) {
 			return
 		}
-		signedBy := fields["signed-by"]
+		signedBy := strings.Join(strings.Fields(fields["signed-by"]), ",")
 		if !strings.HasPrefix(signedBy, "/") {
 			signedBy = "" // a key within the file; apt's own keyring has those of the distribution
 		}
 		for _, uri := range strings.Fields(fields["uris"]) {
 			for _, suite := range strings.Fields(fields["suites"]) {
 				sources = append(sources, source{
-					uri: uri, suite: suite, components: strings.Fields(fields["components"]), signedBy: signedBy,
+					uri: uri, suite: suite, components: strings.Fields(fields["components"]),
+					signedBy: signedBy, trusted: aptBool(fields["trusted"], false),
 				})
 			}
 		}

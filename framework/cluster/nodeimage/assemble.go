@@ -119,7 +119,7 @@ func (b *build) assemble(ctx context.Context, rootfs, kube, addons, runtimePart 
 
 // components are the versions of what was compiled.
 func (b *build) components() (map[string]string, error) {
-	components := map[string]string{"go": b.goVersion, "kubernetes": b.image.KubernetesVersion}
+	components := map[string]string{"go": b.toolchain.version, "kubernetes": b.image.KubernetesVersion}
 	for _, c := range []struct{ name, pins, module string }{
 		{"containerd", "runtime", containerdPath},
 		{"cni-plugins", "runtime", cniPath},
@@ -307,7 +307,7 @@ func (b *build) writeNode(layers ...blob) error {
 	if err != nil {
 		return err
 	}
-	half := b.image.Archive + ".half"
+	half := filepath.Join(b.work, archiveFile)
 	if err := tarball.WriteToFile(half, tag, image); err != nil {
 		return fmt.Errorf("writing the node image: %w", err)
 	}

@@ -9,11 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/mod/semver"
 	"golang.org/x/sync/errgroup"
 
 	sources "github.com/inroads-k8s/inroads/fixtures/nodeimage"
@@ -36,7 +34,7 @@ type build struct {
 	root      string // below the cache folder
 	folder    string // of the image
 	work      string // of this build alone; removed at its end
-	goVersion string
+	toolchain toolchain
 	release   release
 	modules   []module
 	rootfs    part
@@ -71,7 +69,7 @@ func newBuild(ctx context.Context, o Options) (*build, error) {
 		b.log = io.Discard
 	}
 	if runtime.GOOS != "linux" {
-		return nil, &MissingError{"this machine runs " + runtime.GOOS, "build on Linux, or give kind an image by --image"}
+		return nil, &MissingError{"this machine runs " + runtime.GOOS, "build on Linux, or give kind an image by --node-image"}
 	}
 	if b.release, err = readRelease(); err != nil {
 		return nil, &MissingError{err.Error(), "use kind's own image where a registry is reachable"}
@@ -79,21 +77,26 @@ func newBuild(ctx context.Context, o Options) (*build, error) {
 	if b.modules, err = modules(version); err != nil {
 		return nil, err
 	}
-	if b.goVersion, err = goVersion(ctx, b.modules); err != nil {
+	if b.toolchain, err = findToolchain(ctx, b.modules); err != nil {
 		return nil, err
 	}
+	return b, b.plan(version)
+}
+
+// plan finds out which parts an image of the version has and what it is called.
+func (b *build) plan(version string) error {
 	b.rootfs = b.rootfsPart()
 	key := newInputs().add("part", b.rootfs.hash)
 	for _, m := range b.modules {
 		p, err := b.modulePart(m)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		b.compiled = append(b.compiled, p)
 		key.add("part", p.hash)
 	}
 	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder), key.addTree(builder, ".")); err != nil {
-		return nil, err
+		return err
 	}
 	hash := key.hex()
 	b.folder = filepath.Join(b.root, hash)
@@ -106,43 +109,15 @@ func newBuild(ctx context.Context, o Options) (*build, error) {
 		ServerImage:       fmt.Sprintf("%s/server:%s", repository, version),
 		ClientImage:       fmt.Sprintf("%s/client:%s", repository, version),
 	}
-	return b, nil
-}
-
-// goVersion asks the machine's Go for its version and checks that it is new
-// enough for the modules.
-func goVersion(ctx context.Context, modules []module) (string, error) {
-	const remedy = "install Go %s or newer and put its bin folder into PATH"
-	needed := ""
-	for _, m := range modules {
-		v, err := goDirective(m.pins)
-		if err != nil {
-			return "", err
-		}
-		if semver.Compare("v"+v, "v"+needed) > 0 {
-			needed = v
-		}
-	}
-	out, err := command{argv: []string{"go", "env", "GOVERSION"}, env: []string{"GOTOOLCHAIN=local"}}.run(ctx)
-	if ctx.Err() != nil {
-		return "", err
-	}
-	if err != nil {
-		return "", &MissingError{"no Go toolchain in PATH", fmt.Sprintf(remedy, needed)}
-	}
-	version, _, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
-	if semver.Compare("v"+strings.TrimPrefix(version, "go"), "v"+needed) < 0 {
-		return "", &MissingError{"the Go toolchain in PATH is " + version, fmt.Sprintf(remedy, needed)}
-	}
-	return version, nil
+	return nil
 }
 
 // require tells what a build lacks on this machine and cannot add itself.
 func (b *build) require(ctx context.Context) error {
 	if os.Geteuid() != 0 {
-		return &MissingError{"making a root file system needs root", "run it once as root (sudo -E), or give kind an image by --image"}
+		return &MissingError{"making a root file system needs root", "run it once as root (sudo -E), or give kind an image by --node-image"}
 	}
-	return ctx.Err()
+	return b.toolchain.fetch(ctx, b.logf)
 }
 
 // install adds packages to the machine.
@@ -150,13 +125,32 @@ func (b *build) install(ctx context.Context, packages ...string) error {
 	return hostpackages.Ensure(ctx, b.log, packages...)
 }
 
+// create builds the image and removes those that it supersedes.
+func (b *build) create(ctx context.Context) (Image, error) {
+	if err := b.require(ctx); err != nil {
+		return Image{}, err
+	}
+	start := time.Now()
+	b.logf("building %s; interrupt it at will, it goes on where it was", b.image.Ref)
+	image, err := b.run(ctx)
+	if err != nil {
+		return Image{}, fmt.Errorf("building the node image: %w", err)
+	}
+	b.logf("built %s in %s: %d MB", image.Ref, round(time.Since(start)), image.LayerBytes/megabyte)
+	if err := b.prune(); err != nil {
+		b.logf("removing what is superseded: %v", err)
+	}
+	return image, nil
+}
+
 // run makes the parts: the root file system beside the compiler, since the one
 // waits for the network and the other for the processors.
 func (b *build) run(ctx context.Context) (image Image, err error) {
 	b.work = filepath.Join(b.root, "work")
-	// The lock makes this folder this build's own; what is in it was left by one
-	// that was killed.
-	if err := os.RemoveAll(b.work); err != nil {
+	s := store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
+	// The lock makes these folders this build's own; what is in them was left by
+	// one that was killed.
+	if err := errors.Join(os.RemoveAll(b.work), s.clear()); err != nil {
 		return Image{}, err
 	}
 	if err := os.MkdirAll(b.work, 0o700); err != nil {
@@ -164,7 +158,6 @@ func (b *build) run(ctx context.Context) (image Image, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
 
-	s := store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
 	last := part{name: "image", hash: b.image.Hash}
 	p := newProgress(b.logf, time.Now, append(append([]part{b.rootfs}, b.compiled...), last))
 	done := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -33,8 +34,8 @@ type command struct {
 }
 
 // run returns standard output. The command has a process group of its own, so
-// that ending ctx ends its children too, and a terminal's interrupt reaches it
-// only through ctx.
+// that ending ctx, or this process, ends its children too, and a terminal's
+// interrupt reaches it only through ctx.
 func (c command) run(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
 	if c.arg0 != "" {
@@ -42,11 +43,11 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 	}
 	cmd.Dir, cmd.Stdin = c.dir, c.in
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = killDelay
 	var stdout, both bytes.Buffer
-	sink := io.Writer(&both)
+	sink := &sharedWriter{to: &both}
 	if c.log != "" {
 		if err := os.MkdirAll(filepath.Dir(c.log), 0o700); err != nil {
 			return nil, fmt.Errorf("logging %s: %w", strings.Join(c.argv, " "), err)
@@ -56,13 +57,12 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 			return nil, fmt.Errorf("logging %s: %w", strings.Join(c.argv, " "), err)
 		}
 		defer file.Close()
-		sink = io.MultiWriter(&both, file)
+		sink.to = io.MultiWriter(&both, file)
 	}
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, sink), sink
-	err := cmd.Run()
-	if cmd.Process != nil {
-		// What the command left behind must not write on after it.
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	err := cmd.Start()
+	if err == nil {
+		err = guarded(cmd)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("running %s: %w", strings.Join(c.argv, " "), context.Cause(ctx))
@@ -78,4 +78,47 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("running %s: %w: %s", strings.Join(c.argv, " "), err, said)
 	}
 	return stdout.Bytes(), nil
+}
+
+// sharedWriter takes the output of both streams, which come at the same time.
+type sharedWriter struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *sharedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
+}
+
+// guardScript ends its process group once its standard input ends.
+const guardScript = "trap '' TERM; read -r line; kill -KILL 0"
+
+// guarded waits for a command that leads a process group. In the group there is
+// also a shell that reads from a pipe of this process, so that the kernel ends
+// the command and its children even when this process is killed.
+func guarded(cmd *exec.Cmd) error {
+	group := cmd.Process.Pid
+	end := func() error {
+		err := cmd.Wait()
+		// What the command left behind must not write on after it.
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+		return err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, cmd.Cancel(), end())
+	}
+	defer writer.Close()
+	defer reader.Close()
+	guard := exec.Command("sh", "-c", guardScript)
+	guard.Stdin = reader
+	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
+	if err := guard.Start(); err != nil {
+		return errors.Join(fmt.Errorf("guarding it: %w", err), cmd.Cancel(), end())
+	}
+	err = end()
+	_ = guard.Wait() // it was killed with its group
+	return err
 }

@@ -98,7 +98,7 @@ func (m module) arguments(out string) []string {
 
 // part is the compiled module.
 func (b *build) modulePart(m module) (part, error) {
-	key := newInputs().add("module", m.name, b.goVersion, runtime.GOARCH).add("arguments", m.arguments("")...)
+	key := newInputs().add("module", m.name, b.toolchain.version, runtime.GOARCH).add("arguments", m.arguments("")...)
 	err := key.addTree(sources.Sources, path.Join(pinsFolder, m.pins), path.Join(programsFolder, m.name))
 	if err != nil {
 		return part{}, err
@@ -148,7 +148,8 @@ func (b *build) goCommand(log, dir string, args ...string) command {
 		dir: dir,
 		env: append([]string{
 			"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + runtime.GOARCH, "GO111MODULE=on", "GOWORK=off",
-			"GOFLAGS=-mod=readonly", "GOTOOLCHAIN=local", "GOEXPERIMENT=", "PWD=" + dir,
+			"GOFLAGS=-mod=readonly", "GOTOOLCHAIN=" + b.toolchain.selection, "GOEXPERIMENT=", "PWD=" + dir,
+			"GOTMPDIR=" + dir, // what a killed go leaves there goes with the folder
 		}, compilerMemory(memoryTotal(), runtime.NumCPU())...),
 		log:  b.logFile(log),
 		argv: append([]string{"go"}, args...),

@@ -112,11 +112,14 @@ func Build(ctx context.Context, o Options) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	return b.ensure(ctx, b.create)
+}
+
+// ensure returns the image out of the cache, or else what create returns, which
+// is called while no other process builds.
+func (b *build) ensure(ctx context.Context, create func(context.Context) (Image, error)) (Image, error) {
 	if image, whole, err := b.lookup(); err != nil || whole {
 		return image, err
-	}
-	if err := b.require(ctx); err != nil {
-		return Image{}, err
 	}
 	unlock, err := cache.Lock(ctx, filepath.Join(b.root, lockFile), func() {
 		b.logf("waiting for another build of a node image to finish")
@@ -129,14 +132,7 @@ func Build(ctx context.Context, o Options) (Image, error) {
 	if image, whole, err := b.lookup(); err != nil || whole {
 		return image, err
 	}
-	start := time.Now()
-	b.logf("building %s; interrupt it at will, it goes on where it was", b.image.Ref)
-	image, err := b.run(ctx)
-	if err != nil {
-		return Image{}, fmt.Errorf("building the node image: %w", err)
-	}
-	b.logf("built %s in %s: %d MB", image.Ref, round(time.Since(start)), image.LayerBytes/megabyte)
-	return image, nil
+	return create(ctx)
 }
 
 const megabyte = 1000 * 1000

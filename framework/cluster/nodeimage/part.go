@@ -75,6 +75,21 @@ func (s store) has(p part) (bool, error) {
 	return true, nil
 }
 
+// clear removes what killed builds left behind, which is of no use: compiled
+// packages are in Go's own cache.
+func (s store) clear() error {
+	left, err := filepath.Glob(filepath.Join(s.root, workPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("looking for unfinished parts: %w", err)
+	}
+	for _, work := range left {
+		if err := os.RemoveAll(work); err != nil {
+			return fmt.Errorf("removing an unfinished part: %w", err)
+		}
+	}
+	return nil
+}
+
 // ensure returns the part's folder and how long it took to make it, 0 when it
 // was there. A part is made beside its place and moved there once it is whole.
 func (s store) ensure(ctx context.Context, p part) (dir string, took time.Duration, err error) {
@@ -88,11 +103,6 @@ func (s store) ensure(ctx context.Context, p part) (dir string, took time.Durati
 	}
 	start := s.now()
 	work := filepath.Join(s.root, workPrefix+p.name)
-	// What an interrupted build left behind is of no use: compiled packages are
-	// in Go's own cache.
-	if err := os.RemoveAll(work); err != nil {
-		return "", 0, fmt.Errorf("making part %q: %w", p.name, err)
-	}
 	out, scratch := filepath.Join(work, "out"), filepath.Join(work, "scratch")
 	for _, d := range []string{out, scratch} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
