@@ -2,6 +2,7 @@ package pod
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -25,6 +26,11 @@ const (
 	otherName         = "kubernetes.invalid"
 	otherVolumeName   = "other-audience"
 	projectedLifetime = int64(600)
+
+	// scriptTime bounds the script, in seconds; timeout then exits with
+	// exitTimedOut.
+	scriptTime   = 20
+	exitTimedOut = 124
 )
 
 var _ = harness.Area(catalog.PathInPod, func() {
@@ -51,14 +57,19 @@ var _ = harness.Area(catalog.PathInPod, func() {
 	})
 })
 
-// script runs a documented script, whose curl exits 0 whatever the API server
-// says: the Status in the body tells.
+// script runs a documented script, whose curl waits for ever and exits 0 whatever
+// the API server says: a time limit and the Status in the body tell.
 func (p prober) script(ctx context.Context, what, script string, want catalog.Outcome) access.Result {
-	r := p.env.InPod(ctx, p.pod, script)
+	container := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: p.pod.Spec.Containers[0].Name}
+	r := container.Exec(ctx, p.env.Config, p.env.Client, "timeout", strconv.Itoa(scriptTime), "sh", "-ec", script)
 	if status, own := access.APIStatus(r); own {
 		r.Status = int(status.Code)
 	}
-	return meet(p.env, what, access.CurlOutcome(r), want)
+	r = access.CurlOutcome(r)
+	if r.Exit == exitTimedOut {
+		r.Outcome = catalog.TimedOut
+	}
+	return meet(p.env, what, r, want)
 }
 
 // replace changes one line of a documented script.
