@@ -17,15 +17,19 @@ const cleanupInterval = 200 * time.Millisecond
 func (p *Provider) runCreate(ctx context.Context, config *clusterConfig) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, fmt.Errorf("kind not done after %s", createTimeout))
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- p.kind.Create(ctx, p.o.Name, p.kubeconfig(), &config.Cluster) }()
+	var created error // once done
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		created = p.kind.Create(ctx, p.o.Name, p.kubeconfig(), &config.Cluster)
+	}()
 	var err error
 	select {
-	case err = <-done:
-		if err == nil {
+	case <-done:
+		if created == nil {
 			return nil
 		}
-		done <- err
+		err = created
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		p.logf("stopping the creation of cluster %q: %v", p.o.Name, err)
@@ -37,7 +41,7 @@ func (p *Provider) runCreate(ctx context.Context, config *clusterConfig) error {
 
 // smother removes the cluster's containers until whoever makes or removes them is
 // done, and no command that it does not wait for makes another.
-func (p *Provider) smother(ctx context.Context, done <-chan error) error {
+func (p *Provider) smother(ctx context.Context, done <-chan struct{}) error {
 	started := time.Now()
 	tick := time.NewTicker(cleanupInterval)
 	defer tick.Stop()

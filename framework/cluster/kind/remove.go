@@ -26,12 +26,14 @@ func (p *Provider) removeNodes(ctx context.Context) error {
 	}
 	// A killed creation leaves kind's lock of the kubeconfig, which is ours alone.
 	_ = os.Remove(p.kubeconfig() + ".lock")
-	done := make(chan error, 1)
-	go func() { done <- p.kind.Delete(ctx, p.o.Name, p.kubeconfig()) }()
-	var deleted error
+	var deleted error // once done
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		deleted = p.kind.Delete(ctx, p.o.Name, p.kubeconfig())
+	}()
 	select {
-	case deleted = <-done:
-		done <- nil
+	case <-done:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
