@@ -3,6 +3,8 @@ package catalog
 // Faults that break more than one claim about tokens.
 var (
 	controllerManagerDown = Fault{"controller-manager-down", HopController, "stop kube-controller-manager"}
+	// Without a key there is no token controller; the others run.
+	signingKeyMissing = Fault{"signing-key-missing", HopController, "take --service-account-private-key-file from kube-controller-manager"}
 	// The token controller signs with a key that the API server does not know.
 	signingKeyWrong    = Fault{"signing-key-wrong", HopAuthn, "give kube-controller-manager another --service-account-private-key-file than the API server's"}
 	describeReworded   = Fault{"describe-reworded", HopTool, "a kubectl whose describe writes Token: for token:"}
@@ -19,14 +21,14 @@ var tokenClaims = []Claim{
 		ID: "token/secret-create", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "applying the documented Secret gets a token of the ServiceAccount default, with the cluster's authority and the namespace beside it; without the annotation the Secret is refused, and one for a ServiceAccount that does not exist is deleted",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
-		Faults: []Fault{controllerManagerDown, signingKeyWrong},
+		Faults: []Fault{controllerManagerDown, signingKeyMissing, signingKeyWrong},
 	},
 	{
 		ID: "token/wait-for-controller", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the documented loop waits for the token controller: it ends once the Secret has its token, and goes on without end while it has none",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Faults: []Fault{
-			controllerManagerDown, describeReworded, tokenInvented,
+			controllerManagerDown, signingKeyMissing, describeReworded, tokenInvented,
 		},
 	},
 	{
@@ -39,7 +41,7 @@ var tokenClaims = []Claim{
 		ID: "token/grep-cut-token", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "grep and cut find the token in what kubectl describe secret prints; while the Secret has none they find nothing, and the documented curl is then that of an anonymous caller",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
-		Faults: []Fault{controllerManagerDown, describeReworded, tokenInvented},
+		Faults: []Fault{controllerManagerDown, signingKeyMissing, describeReworded, tokenInvented},
 	},
 	{
 		ID: "token/curl-grep-cut", Path: PathToken, Level: Core, Expect: Reached,
