@@ -124,12 +124,12 @@ func TestMITMWithoutAuthorization(t *testing.T) {
 
 func TestMITMRelays(t *testing.T) {
 	var got string
-	real := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	upstream := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header.Get("Authorization")
 		fmt.Fprint(w, r.URL.Path)
 	}))
-	defer real.Close()
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: real.Certificate().Raw})
+	defer upstream.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: upstream.Certificate().Raw})
 	_, foreign, err := mitmCertificate([]string{"foreign.example"})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestMITMRelays(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			got = ""
 			m, err := StartMITM(t.Context(), MITMOptions{Upstream: &rest.Config{
-				Host: real.URL + row.prefix, BearerToken: "of-the-harness", TLSClientConfig: rest.TLSClientConfig{CAData: row.ca},
+				Host: upstream.URL + row.prefix, BearerToken: "of-the-harness", TLSClientConfig: rest.TLSClientConfig{CAData: row.ca},
 			}})
 			if err != nil {
 				t.Fatal(err)

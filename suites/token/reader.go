@@ -151,15 +151,15 @@ func (r reader) run(ctx context.Context, what, block string, want catalog.Outcom
 
 // ask asks the API server with a curl of ours that tells the status and hides
 // the token, which goes through standard input. The trust is curl's options.
-func (r reader) ask(ctx context.Context, what, url string, token probe.Secret, want catalog.Outcome, trust ...string) access.Result {
+func (r reader) ask(ctx context.Context, what, address string, token probe.Secret, want catalog.Outcome, trust ...string) access.Result {
 	ginkgo.GinkgoHelper()
-	res := r.asked(ctx, url, token, trust...)
+	res := r.asked(ctx, address, token, trust...)
 	return r.env.Meet(blame(res, want), what, res, want)
 }
 
-func (r reader) asked(ctx context.Context, url string, token probe.Secret, trust ...string) access.Result {
+func (r reader) asked(ctx context.Context, address string, token probe.Secret, trust ...string) access.Result {
 	header := strings.NewReader("Authorization: Bearer " + token.Reveal())
-	args := append([]string{"--silent", "--show-error", "--write-out", access.CurlStatus, "--header", "@-", url}, trust...)
+	args := append([]string{"--silent", "--show-error", "--write-out", access.CurlStatus, "--header", "@-", address}, trust...)
 	return access.ReadCurl(r.host.Exec(ctx, header, "curl", args...))
 }
 
