@@ -121,11 +121,11 @@ func (b *build) assemble(ctx context.Context, rootfs, kube, addons, runtimePart 
 func (b *build) components() (map[string]string, error) {
 	components := map[string]string{"go": b.toolchain.version, "kubernetes": b.image.KubernetesVersion}
 	for _, c := range []struct{ name, pins, module string }{
-		{"containerd", "runtime", containerdPath},
-		{"cni-plugins", "runtime", cniPath},
-		{"kind", "runtime", kindPath},
-		{"coredns", path.Join(b.image.KubernetesVersion, "addons"), corednsPath},
-		{"etcd", path.Join(b.image.KubernetesVersion, "addons"), etcdPath},
+		{"containerd", runtimeModule, containerdPath},
+		{"cni-plugins", runtimeModule, cniPath},
+		{"kind", runtimeModule, kindPath},
+		{"coredns", path.Join(b.image.KubernetesVersion, addonsModule), corednsPath},
+		{"etcd", path.Join(b.image.KubernetesVersion, addonsModule), etcdPath},
 	} {
 		version, err := moduleVersion(c.pins, c.module)
 		if err != nil {

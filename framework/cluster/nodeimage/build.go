@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -52,7 +53,7 @@ func (b *build) logf(format string, args ...any) {
 }
 
 // logFile is where the output of a part's commands goes.
-func (b *build) logFile(part string) string { return filepath.Join(b.root, "logs", part+".log") }
+func (b *build) logFile(part string) string { return filepath.Join(b.root, logsFolder, part+".log") }
 
 func newBuild(ctx context.Context, o Options) (*build, error) {
 	version, err := Resolve(o.KubernetesVersion)
@@ -146,7 +147,7 @@ func (b *build) create(ctx context.Context) (Image, error) {
 // run makes the parts: the root file system beside the compiler, since the one
 // waits for the network and the other for the processors.
 func (b *build) run(ctx context.Context) (image Image, err error) {
-	b.work = filepath.Join(b.root, "work")
+	b.work = filepath.Join(b.root, workFolder)
 	s := store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
 	// The lock makes these folders this build's own; what is in them was left by
 	// one that was killed.
@@ -198,6 +199,10 @@ func (b *build) run(ctx context.Context) (image Image, err error) {
 		return Image{}, err
 	}
 	p.begin(last.name)
+	// From here to its end the image is not the one that an older record tells of.
+	if err := os.Remove(filepath.Join(b.folder, imageRecord)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Image{}, err
+	}
 	image, took, err := b.assemble(ctx, folders[0], folders[1], folders[2], folders[3])
 	if err != nil {
 		return Image{}, err

@@ -43,8 +43,6 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 	}
 	cmd.Dir, cmd.Stdin = c.dir, c.in
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = killDelay
 	var stdout, both bytes.Buffer
 	sink := &sharedWriter{to: &both}
@@ -60,10 +58,7 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 		sink.to = io.MultiWriter(&both, file)
 	}
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, sink), sink
-	err := cmd.Start()
-	if err == nil {
-		err = guarded(cmd)
-	}
+	err := runGuarded(cmd)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("running %s: %w", strings.Join(c.argv, " "), context.Cause(ctx))
 	}
@@ -95,30 +90,28 @@ func (w *sharedWriter) Write(p []byte) (int, error) {
 // guardScript ends its process group once its standard input ends.
 const guardScript = "trap '' TERM; read -r line; kill -KILL 0"
 
-// guarded waits for a command that leads a process group. In the group there is
-// also a shell that reads from a pipe of this process, so that the kernel ends
-// the command and its children even when this process is killed.
-func guarded(cmd *exec.Cmd) error {
-	group := cmd.Process.Pid
-	end := func() error {
-		err := cmd.Wait()
-		// What the command left behind must not write on after it.
-		_ = syscall.Kill(-group, syscall.SIGKILL)
-		return err
-	}
+// runGuarded runs a command in a process group of its own. A shell leads the
+// group and reads from a pipe of this process, so that the command and its
+// children are ended even when this process is killed.
+func runGuarded(cmd *exec.Cmd) error {
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return errors.Join(err, cmd.Cancel(), end())
+		return fmt.Errorf("guarding it: %w", err)
 	}
 	defer writer.Close()
 	defer reader.Close()
 	guard := exec.Command("sh", "-c", guardScript)
 	guard.Stdin = reader
-	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
+	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := guard.Start(); err != nil {
-		return errors.Join(fmt.Errorf("guarding it: %w", err), cmd.Cancel(), end())
+		return fmt.Errorf("guarding it: %w", err)
 	}
-	err = end()
+	group := guard.Process.Pid
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
+	cmd.Cancel = func() error { return syscall.Kill(-group, syscall.SIGTERM) }
+	err = cmd.Run()
+	// What the command left behind must not write on after it.
+	_ = syscall.Kill(-group, syscall.SIGKILL)
 	_ = guard.Wait() // it was killed with its group
 	return err
 }

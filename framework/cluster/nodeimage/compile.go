@@ -31,6 +31,13 @@ type module struct {
 	set map[string]string
 }
 
+// Names of the modules: of their parts and of their folders of sources and pins.
+const (
+	kubernetesModule = "kubernetes"
+	addonsModule     = "addons"
+	runtimeModule    = "runtime"
+)
+
 const (
 	versionPackage = "k8s.io/component-base/version"
 	containerdPath = "github.com/containerd/containerd/v2"
@@ -49,12 +56,12 @@ var cniPlugins = []string{
 // modules are those of a Kubernetes version, in the order in which they are
 // compiled: the longest first, and each after those whose packages it shares.
 func modules(version string) ([]module, error) {
-	containerd, err := moduleVersion("runtime", containerdPath)
+	containerd, err := moduleVersion(runtimeModule, containerdPath)
 	if err != nil {
 		return nil, err
 	}
 	shared := module{
-		name: "runtime", pins: "runtime", packages: []string{"./cmd/pause", "./cmd/store"},
+		name: runtimeModule, pins: runtimeModule, packages: []string{"./cmd/pause", "./cmd/store"},
 		tags: "no_aufs no_zfs no_btrfs no_devmapper",
 		set:  map[string]string{containerdPath + "/version.Version": containerd},
 	}
@@ -67,7 +74,7 @@ func modules(version string) ([]module, error) {
 	major, minor, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(version), "v"), ".")
 	return []module{
 		{
-			name: "kubernetes", pins: path.Join(version, "kubernetes"), packages: []string{"./cmd/kube", "./cmd/kubectl"},
+			name: kubernetesModule, pins: path.Join(version, kubernetesModule), packages: []string{"./cmd/kube", "./cmd/kubectl"},
 			// Without it kubeadm takes itself for another version.
 			set: map[string]string{
 				versionPackage + ".gitVersion":   version,
@@ -76,7 +83,7 @@ func modules(version string) ([]module, error) {
 				versionPackage + ".gitTreeState": "clean",
 			},
 		},
-		{name: "addons", pins: path.Join(version, "addons"), packages: []string{"./cmd/coredns", "./cmd/etcd"}},
+		{name: addonsModule, pins: path.Join(version, addonsModule), packages: []string{"./cmd/coredns", "./cmd/etcd"}},
 		shared,
 	}, nil
 }
@@ -96,7 +103,7 @@ func (m module) arguments(out string) []string {
 	return append(args, m.packages...)
 }
 
-// part is the compiled module.
+// modulePart is the compiled module.
 func (b *build) modulePart(m module) (part, error) {
 	key := newInputs().add("module", m.name, b.toolchain.version, runtime.GOARCH).add("arguments", m.arguments("")...)
 	err := key.addTree(sources.Sources, path.Join(pinsFolder, m.pins), path.Join(programsFolder, m.name))

@@ -172,7 +172,7 @@ func (b *build) containers(ctx context.Context, scratch, rootfs, kube, addons, r
 // checkAddon makes sure that the pinned module is what the image's tag tells:
 // "v1.14.6", or "3.7.0-0" whose last number counts the image's own revisions.
 func (b *build) checkAddon(ref, module string) error {
-	pinned, err := moduleVersion(path.Join(b.image.KubernetesVersion, "addons"), module)
+	pinned, err := moduleVersion(path.Join(b.image.KubernetesVersion, addonsModule), module)
 	if err != nil {
 		return err
 	}

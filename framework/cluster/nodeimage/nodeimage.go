@@ -72,6 +72,8 @@ type Timing struct {
 const (
 	cacheFolder  = "nodeimage"
 	partsFolder  = "parts"
+	workFolder   = "work"
+	logsFolder   = "logs"
 	imageRecord  = "image.json"
 	archiveFile  = "node.tar"
 	kubectlFile  = "kubectl"

@@ -53,8 +53,8 @@ func (b *build) prune() error {
 	var errs []error
 	for _, folder := range images {
 		b.logf("removing the superseded image in %s", folder)
-		// The record first: without it there is no image. kubectl stays, because
-		// clusters that were kept name it; it shares the disk with its part.
+		// The record first: without it there is no image. kubectl stays for those
+		// who were told its path; it shares the disk with its part.
 		for _, name := range []string{imageRecord, archiveFile} {
 			if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)

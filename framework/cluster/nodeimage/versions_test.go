@@ -56,9 +56,9 @@ func TestVersionsAreNewestFirst(t *testing.T) {
 // pins are all folders of pins: "runtime", "v1.37.2/addons".
 func pins(t *testing.T) []string {
 	t.Helper()
-	folders := []string{"runtime"}
+	folders := []string{runtimeModule}
 	for _, version := range Versions() {
-		folders = append(folders, path.Join(version, "addons"), path.Join(version, "kubernetes"))
+		folders = append(folders, path.Join(version, addonsModule), path.Join(version, kubernetesModule))
 	}
 	var found []string
 	err := fs.WalkDir(sources.Sources, pinsFolder, func(name string, entry fs.DirEntry, err error) error {
@@ -128,7 +128,7 @@ func TestPinsAreExactAndVouchedFor(t *testing.T) {
 
 func TestPinsAreOfTheirVersion(t *testing.T) {
 	for _, version := range Versions() {
-		folder := path.Join(version, "kubernetes")
+		folder := path.Join(version, kubernetesModule)
 		if have, err := moduleVersion(folder, "k8s.io/kubernetes"); err != nil || have != version {
 			t.Errorf("pins of %s have Kubernetes %q, %v", version, have, err)
 		}
@@ -177,7 +177,7 @@ func TestEmbeddedProgramsAreFormatted(t *testing.T) {
 
 func TestCheckAddon(t *testing.T) {
 	version := Versions()[0]
-	etcd, err := moduleVersion(path.Join(version, "addons"), etcdPath)
+	etcd, err := moduleVersion(path.Join(version, addonsModule), etcdPath)
 	if err != nil {
 		t.Fatal(err)
 	}
