@@ -14,7 +14,7 @@ const (
 
 // Faults that break more than one claim about access from a pod.
 var (
-	serviceRulesGone = Fault{"service-rules-gone", HopService, "remove kube-proxy's rules for the Service kubernetes from the pod's node"}
+	serviceRulesGone = Fault{"service-rules-gone", HopService, "stop kube-proxy, remove its rules for the Service kubernetes and drop what would leave the node for that address instead"}
 	tokenNotMounted  = Fault{"automount-off", HopMount, "create every ServiceAccount with automountServiceAccountToken: false"}
 	wrongRootCA      = Fault{"root-ca-wrong", HopTLS, "publish another authority in every kube-root-ca.crt"}
 	otherAudience    = Fault{"token-for-another-audience", HopAuthn, "have an admission policy ask for another audience in the token volume of every pod"}

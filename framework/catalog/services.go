@@ -58,7 +58,7 @@ var serviceClaims = []Claim{
 		ID: "acs/url-format", Path: PathAPIServerProxy, Level: Linked, Expect: Reached,
 		Sentence: "[https:]name[:port] names a Service's port by name or by number in the proxy's URL, what follows /proxy arrives at the backend with its query, and any scheme but http and https is a bad request",
 		Source:   proxyURLs, Needs: []Feature{Pods},
-		Faults: []Fault{queryDropped, selectorWrong, podsUnreachable},
+		Faults: []Fault{queryDropped, backendWithoutTLS, selectorWrong, podsUnreachable},
 	},
 	{
 		ID: "acs/https-prefix", Path: PathAPIServerProxy, Level: Linked, Expect: Reached,

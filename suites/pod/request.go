@@ -98,7 +98,7 @@ func (p prober) whoami(ctx context.Context, q request) authenticationv1.UserInfo
 	r := p.meet(ctx, "the pod asks who it is", q, catalog.Reached)
 	var answer authenticationv1.SelfSubjectReview
 	p.env.At(catalog.HopAPI)
-	Expect(r.Into(&answer)).To(Succeed())
+	Expect(r.Into(&answer)).To(Succeed(), "who the pod is")
 	return answer.Status.UserInfo
 }
 
@@ -150,9 +150,9 @@ func blame(r access.Result, want catalog.Outcome) catalog.Hop {
 func expectVersions(env *harness.Env, r access.Result) {
 	env.At(catalog.HopAPI)
 	var versions metav1.APIVersions
-	Expect(r.Into(&versions)).To(Succeed())
-	Expect(versions.Kind).To(Equal("APIVersions"))
-	Expect(versions.Versions).To(ContainElement("v1"))
+	Expect(r.Into(&versions)).To(Succeed(), "the versions of the API")
+	Expect(versions.Kind).To(Equal("APIVersions"), "what the API answers at its root")
+	Expect(versions.Versions).To(ContainElement("v1"), "the versions of the API")
 }
 
 // userName returns the name that the API server gives a ServiceAccount.
@@ -160,7 +160,7 @@ func userName(namespace, name string) string {
 	return "system:serviceaccount:" + namespace + ":" + name
 }
 
-// keyPodUID is the extra of a caller whose token is bound to a pod.
+// Extras by which the API server tells what a caller's token is bound to.
 const (
 	keyPodName  = "authentication.kubernetes.io/pod-name"
 	keyPodUID   = "authentication.kubernetes.io/pod-uid"
@@ -171,10 +171,10 @@ const (
 // tells that the API asked is that of the pod's cluster.
 func expectBound(env *harness.Env, who authenticationv1.UserInfo, pod *corev1.Pod) {
 	env.At(catalog.HopAuthn)
-	Expect(who.Extra).To(HaveKeyWithValue(keyPodUID, ConsistOf(string(pod.UID))))
-	Expect(who.Extra).To(HaveKeyWithValue(keyPodName, ConsistOf(pod.Name)))
+	Expect(who.Extra).To(HaveKeyWithValue(keyPodUID, ConsistOf(string(pod.UID))), "the pod that the caller's token is bound to")
+	Expect(who.Extra).To(HaveKeyWithValue(keyPodName, ConsistOf(pod.Name)), "the pod that the caller's token is bound to")
 	// API servers before 1.32 do not tell the node.
 	if node, told := who.Extra[keyNodeName]; told {
-		Expect(node).To(ConsistOf(pod.Spec.NodeName))
+		Expect(node).To(ConsistOf(pod.Spec.NodeName), "the node of the pod that the caller's token is bound to")
 	}
 }

@@ -41,7 +41,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 			env.Meet(catalog.HopMount, "kubectl proxy's container looks for a credential", env.InContainer(ctx, p.pod, proxyContainer, `test -e `+tokenFile), catalog.Reached)
 			_, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: proxyContainer}.FollowLog(ctx, env.Client, serves)
 			env.At(catalog.HopLocalProxy)
-			Expect(err).NotTo(HaveOccurred())
+			Expect(err).NotTo(HaveOccurred(), "kubectl proxy serves")
 			p.run(ctx, catalog.HopMount, "the container beside the proxy looks for a credential", `test ! -e `+tokenFile)
 		}
 
@@ -49,9 +49,9 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		r := meetProxied(env, "it asks who it is", access.ReadCurl(env.InPod(ctx, allowed.pod, plain(reviewPath, review))), catalog.Reached)
 		var who authenticationv1.SelfSubjectReview
 		env.At(catalog.HopAPI)
-		Expect(r.Into(&who)).To(Succeed())
+		Expect(r.Into(&who)).To(Succeed(), "who the other container is")
 		env.At(catalog.HopAuthn)
-		Expect(who.Status.UserInfo.Username).To(Equal(userName(reader.Namespace, reader.Name)))
+		Expect(who.Status.UserInfo.Username).To(Equal(userName(reader.Namespace, reader.Name)), "who the other container is")
 		expectBound(env, who.Status.UserInfo, allowed.pod)
 		list := plain(podsPath(reader.Namespace), "")
 		meetProxied(env, "it lists pods, which its ServiceAccount may", access.ReadCurl(env.InPod(ctx, allowed.pod, list)), catalog.Reached)

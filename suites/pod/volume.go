@@ -92,7 +92,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 
 		ginkgo.By("the file is the published bundle, and verifies the API server")
 		file := p.run(ctx, catalog.HopMount, "the pod reads its bundle", "cat "+caFile)
-		Expect(file).To(Equal(bundle))
+		Expect(file).To(Equal(bundle), "the file and the ConfigMap "+rootCAName)
 		p.meet(ctx, "the pod asks with the bundle", request{path: apiPath}, catalog.Reached)
 
 		ginkgo.By("without it the server is not trusted")
@@ -109,7 +109,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 				return "", err
 			}
 			return now.Data[rootCAKey], nil
-		}).WithTimeout(settleTime).WithPolling(pollTime).Should(Equal(bundle))
+		}).WithTimeout(settleTime).WithPolling(pollTime).Should(Equal(bundle), "the ConfigMap "+rootCAName+" after it was changed")
 	})
 
 	harness.Prove("aap/namespace-path", func(ctx context.Context, env *harness.Env) {
@@ -119,7 +119,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		for _, pod := range []*corev1.Pod{first, second} {
 			p := prober{env, env.WaitReady(ctx, pod)}
 			file := p.run(ctx, catalog.HopMount, "pod "+pod.Name+" reads its namespace", "cat "+namespaceFile)
-			Expect(file).To(Equal(pod.Namespace))
+			Expect(file).To(Equal(pod.Namespace), "the file and the namespace of pod "+pod.Name)
 		}
 	})
 
@@ -148,7 +148,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		env.At(catalog.HopAuthz)
 		Eventually(ctx, func(ctx context.Context) catalog.Outcome {
 			return access.ReadCurl(env.InPod(ctx, p.pod, pods.script())).Outcome
-		}).WithTimeout(settleTime).WithPolling(pollTime).Should(Equal(catalog.Forbidden))
+		}).WithTimeout(settleTime).WithPolling(pollTime).Should(Equal(catalog.Forbidden), "what the pod may do after its RoleBinding is gone")
 	})
 })
 
@@ -183,10 +183,10 @@ func expectPodToken(env *harness.Env, part string, pod *corev1.Pod) {
 		} `json:"kubernetes.io"`
 	}
 	Expect(json.Unmarshal(raw, &claims)).To(Succeed(), "the claims of a token: %q", raw)
-	Expect(claims.Subject).To(Equal(userName(pod.Namespace, pod.Spec.ServiceAccountName)))
-	Expect(claims.Kubernetes.Pod.UID).To(Equal(string(pod.UID)))
-	Expect(claims.Audience).NotTo(BeEmpty())
-	Expect(time.Unix(claims.Expires, 0)).To(BeTemporally(">", time.Now()))
+	Expect(claims.Subject).To(Equal(userName(pod.Namespace, pod.Spec.ServiceAccountName)), "whose token it is")
+	Expect(claims.Kubernetes.Pod.UID).To(Equal(string(pod.UID)), "the pod that the token is bound to")
+	Expect(claims.Audience).NotTo(BeEmpty(), "the audience of the token")
+	Expect(time.Unix(claims.Expires, 0)).To(BeTemporally(">", time.Now()), "when the token expires")
 }
 
 // ephemeral returns the container as one that is added to a running pod.

@@ -95,7 +95,7 @@ func newBackend(ctx context.Context, env *harness.Env) backend {
 // until the API server's proxy knows of one.
 func waitEndpoints(ctx context.Context, env *harness.Env, svc *corev1.Service, n int) {
 	env.At(catalog.HopEndpoint)
-	Expect(env.WaitEndpoints(ctx, svc, n)).To(Succeed())
+	Expect(env.WaitEndpoints(ctx, svc, n)).To(Succeed(), "the endpoints of Service %q, whose pods are ready", svc.Name)
 	c := user(env, catalog.HopBackend)
 	path := servicePath(svc, fmt.Sprintf("%s:%d", svc.Name, svc.Spec.Ports[0].Port), hostname)
 	Eventually(ctx, func(ctx context.Context) bool { return access.NoEndpoints(c.get(ctx, path)) }).

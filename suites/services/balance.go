@@ -52,7 +52,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		open(ctx, env, pods[0], false)
 		c.spread(ctx, svc, path, pods[1:])
 		r := c.passedOn(ctx, "the pod that is not ready is asked for its name", podPath(pods[0], withPort(pods[0].Name, plainPort), hostname), catalog.Reached)
-		Expect(r.Stdout).To(Equal(pods[0].Name))
+		Expect(r.Stdout).To(Equal(pods[0].Name), answering)
 
 		ginkgo.By("the last one gets everything")
 		open(ctx, env, pods[1], false)

@@ -15,8 +15,12 @@ import (
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
 
-// missing is the name of what does not exist.
-const missing = "missing"
+const (
+	// missing is the name of what does not exist.
+	missing = "missing"
+	// answering says, in a failure, what is compared.
+	answering = "the pod that answers"
+)
 
 var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 	harness.Prove("ap/reach-service", func(ctx context.Context, env *harness.Env) {
@@ -29,11 +33,11 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		path := servicePath(svc, svc.Name, hostname)
 
 		ginkgo.By("the pod behind the Service answers")
-		Expect(c.passedOn(ctx, "the Service is asked which pod answers", path, catalog.Reached).Stdout).To(Equal(pod.Name))
+		Expect(c.passedOn(ctx, "the Service is asked which pod answers", path, catalog.Reached).Stdout).To(Equal(pod.Name), answering)
 
 		ginkgo.By("three ways to 503 are told apart by who says it")
 		own := c.passedOn(ctx, "the backend is asked to say 503", servicePath(svc, svc.Name, overloaded), catalog.Unavailable)
-		Expect(own.Stdout).To(Equal("overloaded"))
+		Expect(own.Stdout).To(Equal("overloaded"), "what the backend was asked to say")
 		for _, row := range []struct{ what, name string }{
 			{"a Service without endpoints is asked", empty.Name},
 			{"a Service that does not exist is asked", missing},
@@ -53,12 +57,12 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		ginkgo.By("the pod answers at its first declared port, at a port, and over HTTPS")
 		for _, id := range []string{b.pod.Name, withPort(b.pod.Name, plainPort), "https:" + withPort(b.pod.Name, tlsPort)} {
 			r := c.passedOn(ctx, "pod "+id+" is asked for its name", podPath(b.pod, id, hostname), catalog.Reached)
-			Expect(r.Stdout).To(Equal(b.pod.Name))
+			Expect(r.Stdout).To(Equal(b.pod.Name), answering)
 		}
 
 		ginkgo.By("what is not there is said to be")
 		_, status := c.refused(ctx, catalog.HopService, "a pod that does not exist is asked", podPath(b.pod, missing, hostname), catalog.NotFound)
-		Expect(status.Details).To(HaveField("Name", missing))
+		Expect(status.Details).To(HaveField("Name", missing), "the pod that the API server did not find")
 		r, _ := c.refused(ctx, catalog.HopBackend, "a port that nothing listens on is asked", podPath(b.pod, withPort(b.pod.Name, closedPort), hostname), catalog.Unavailable)
 		Expect(access.Unreachable(r)).To(BeTrue(), "the API server says that it could not reach the port: %s", r.Summary())
 
@@ -69,7 +73,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 	harness.Prove("ap/reach-node", func(ctx context.Context, env *harness.Env) {
 		nodes, err := env.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		env.Require(err, "listing nodes")
-		Expect(nodes.Items).NotTo(BeEmpty())
+		Expect(nodes.Items).NotTo(BeEmpty(), "the nodes of the cluster")
 		c := user(env, catalog.HopNode)
 
 		ginkgo.By("each node's kubelet answers, and speaks of its own pods")
@@ -77,18 +81,18 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 			port := node.Status.DaemonEndpoints.KubeletEndpoint.Port
 			for _, id := range []string{node.Name, withPort(node.Name, port)} {
 				r := c.passedOn(ctx, "the kubelet of "+id+" is asked whether it is healthy", access.NodeProxyPath(id, healthy), catalog.Reached)
-				Expect(r.Stdout).To(Equal("ok"))
+				Expect(r.Stdout).To(Equal("ok"), "the health of the kubelet")
 			}
 			r := c.passedOn(ctx, "the kubelet of "+node.Name+" is asked for its pods", access.NodeProxyPath(node.Name, "/pods"), catalog.Reached)
 			var pods corev1.PodList
-			Expect(json.Unmarshal([]byte(r.Stdout), &pods)).To(Succeed())
-			Expect(pods.Items).NotTo(BeEmpty())
-			Expect(pods.Items).To(HaveEach(HaveField("Spec.NodeName", node.Name)))
+			Expect(json.Unmarshal([]byte(r.Stdout), &pods)).To(Succeed(), "the kubelet's list of pods")
+			Expect(pods.Items).NotTo(BeEmpty(), "the pods of the kubelet")
+			Expect(pods.Items).To(HaveEach(HaveField("Spec.NodeName", node.Name)), "the pods of the kubelet are its node's")
 		}
 
 		ginkgo.By("a node that is not there is said to be")
 		_, status := c.refused(ctx, catalog.HopNode, "a node that does not exist is asked", access.NodeProxyPath(missing, healthy), catalog.NotFound)
-		Expect(status.Message).To(And(ContainSubstring("nodes"), ContainSubstring(missing)))
+		Expect(status.Message).To(And(ContainSubstring("nodes"), ContainSubstring(missing)), "what the API server did not find")
 
 		ginkgo.By("a user without the right is refused")
 		stranger(ctx, env, catalog.HopNode).forbidden(ctx, access.NodeProxyPath(nodes.Items[0].Name, healthy))

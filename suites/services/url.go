@@ -43,19 +43,19 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 			schemeHTTPS + name + ":" + portHTTPS, schemeHTTPS + withPort(name, serviceTLS),
 		} {
 			r := c.passedOn(ctx, id+" is asked which pod answers", servicePath(b.both, id, hostname), catalog.Reached)
-			Expect(r.Stdout).To(Equal(b.pod.Name))
+			Expect(r.Stdout).To(Equal(b.pod.Name), answering)
 		}
 
 		ginkgo.By("the backend gets the path and the whole query")
 		r := c.passedOn(ctx, "the backend is asked to echo", servicePath(b.plain, b.plain.Name, echo(http.StatusAccepted, url.QueryEscape(query))), catalog.Reached)
-		Expect(r.Stdout).To(Equal(query))
+		Expect(r.Stdout).To(Equal(query), "the query that arrived at the backend")
 		Expect(r.Status).To(Equal(http.StatusAccepted), "the status that the query asks for")
 
 		ginkgo.By("another scheme, and a port that the Service lacks, are refused")
 		_, status := c.refused(ctx, catalog.HopService, "the Service is asked over ftp", servicePath(b.both, schemeOther+name+":"+portHTTP, hostname), catalog.BadRequest)
-		Expect(status.Message).To(ContainSubstring(badRequest))
+		Expect(status.Message).To(ContainSubstring(badRequest), "what the API server says of the URL")
 		_, status = c.refused(ctx, catalog.HopService, "a port that the Service lacks is asked", servicePath(b.both, withPort(name, closedPort), hostname), catalog.Unavailable)
-		Expect(status.Message).To(ContainSubstring("no service port"))
+		Expect(status.Message).To(ContainSubstring("no service port"), "what the API server says of the port")
 	})
 
 	harness.Prove("acs/https-prefix", func(ctx context.Context, env *harness.Env) {
@@ -65,7 +65,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		ginkgo.By("https: reaches the backend that speaks nothing but TLS, with a certificate that nobody signed")
 		for _, id := range []string{schemeHTTPS + b.tls.Name + ":", schemeHTTPS + withPort(b.tls.Name, serviceTLS), schemeHTTPS + b.both.Name + ":" + portHTTPS} {
 			r := c.passedOn(ctx, id+" is asked which pod answers", servicePath(b.tls, id, hostname), catalog.Reached)
-			Expect(r.Stdout).To(Equal(b.pod.Name))
+			Expect(r.Stdout).To(Equal(b.pod.Name), answering)
 		}
 
 		ginkgo.By("without https: it is not reached")
@@ -84,7 +84,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		ginkgo.By("the backend that speaks no TLS is reached")
 		for _, id := range []string{b.plain.Name, schemeHTTP + b.plain.Name + ":", b.both.Name + ":" + portHTTP} {
 			r := c.passedOn(ctx, id+" is asked which pod answers", servicePath(b.plain, id, hostname), catalog.Reached)
-			Expect(r.Stdout).To(Equal(b.pod.Name))
+			Expect(r.Stdout).To(Equal(b.pod.Name), answering)
 		}
 
 		ginkgo.By("the backend that speaks TLS only says that this is none")
@@ -104,11 +104,11 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 			{"the pod over HTTP", podPath(b.pod, withPort(b.pod.Name, plainPort), hostname)},
 			{"the pod over HTTPS", podPath(b.pod, schemeHTTPS+withPort(b.pod.Name, tlsPort), hostname)},
 		} {
-			Expect(c.passedOn(ctx, row.what, row.path, catalog.Reached).Stdout).To(Equal(b.pod.Name))
+			Expect(c.passedOn(ctx, row.what, row.path, catalog.Reached).Stdout).To(Equal(b.pod.Name), answering)
 		}
 
 		ginkgo.By("neither the number 443, nor the name https, nor appProtocol: https makes it HTTPS")
-		Expect(b.both.Spec.Ports).To(ContainElement(And(HaveField("Port", serviceTLS), HaveField("Name", portHTTPS), HaveField("AppProtocol", HaveValue(Equal(portHTTPS))))))
+		Expect(b.both.Spec.Ports).To(ContainElement(And(HaveField("Port", serviceTLS), HaveField("Name", portHTTPS), HaveField("AppProtocol", HaveValue(Equal(portHTTPS))))), "the hints that the Service gives")
 		c.spokenPlainly(ctx, b, withPort(b.both.Name, serviceTLS))
 
 		ginkgo.By("https: to a port without TLS fails, for a Service and for a pod")
@@ -118,7 +118,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		} {
 			r, status := c.refused(ctx, catalog.HopBackend, row.what, row.path, catalog.Unavailable)
 			Expect(access.Unreachable(r)).To(BeTrue(), "the API server says that it could not speak with the backend: %s", r.Summary())
-			Expect(status.Message).To(ContainSubstring(notTLS))
+			Expect(status.Message).To(ContainSubstring(notTLS), "why the API server could not speak with the backend")
 		}
 	})
 })
@@ -128,5 +128,5 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 func (c caller) spokenPlainly(ctx context.Context, b backend, id string) {
 	ginkgo.GinkgoHelper()
 	r := c.passedOn(ctx, id+", which speaks TLS only, is asked without https:", servicePath(b.both, id, hostname), catalog.BadRequest)
-	Expect(r.Stdout).To(ContainSubstring(sentPlain))
+	Expect(r.Stdout).To(ContainSubstring(sentPlain), "what the backend says to plain HTTP")
 }
