@@ -39,13 +39,15 @@ func (r *runner) conclude(report reports.Report, left string) error {
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
 	}
-	r.summarize(report)
 	code := exitCode(report)
+	if report.Setup != nil && report.Setup.Stage == stagePreflight && left == "" {
+		// The run has not begun: what is wrong with its input takes one line.
+		return &exitError{code: code, cause: report.Setup.Message}
+	}
+	r.summarize(report)
 	switch {
 	case left != "":
 		return &exitError{code: code, cause: "removing what the run made: " + left, next: "'inroads sweep' removes what is left"}
-	case report.Setup != nil && report.Setup.Stage == stagePreflight:
-		return &exitError{code: code, cause: report.Setup.Message}
 	case report.Setup != nil:
 		return &exitError{code: code, cause: report.Setup.Stage + ": " + report.Setup.Message}
 	case report.CleanUp != "":
