@@ -36,7 +36,7 @@ var configClaims = []Claim{
 	{
 		ID: "kubectl/needs-location", Path: PathKubectl, Level: Core, Expect: Reached,
 		Sentence: "kubectl asks the location in its kubeconfig; without one it does not fail but asks http://localhost:8080, sends no credential, and takes whatever answers there for the cluster",
-		Source:   accessCluster(sectionFirstTime),
+		Source:   accessCluster(sectionFirstTime), Needs: []Feature{HostTools},
 		Faults: []Fault{
 			{"missing-location-refused", HopTool, "a kubectl that ends with an error when it knows no server"},
 			serverIgnored,

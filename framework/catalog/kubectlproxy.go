@@ -44,7 +44,7 @@ var kubectlProxyClaims = []Claim{
 		Faults: []Fault{
 			{"methods-rejected", HopLocalProxy, "a kubectl whose proxy rejects PATCH"},
 			{"stream-buffered", HopLocalProxy, "a kubectl whose proxy passes an answer on once it is complete"},
-			proxyKilled, apiServerDown,
+			proxyKilled, locationIgnored, apiServerDown,
 		},
 	},
 	{

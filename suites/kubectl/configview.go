@@ -78,7 +78,7 @@ var _ = harness.Area(catalog.PathConfigView, func() {
 		} {
 			r := row.host.RunKubectl(ctx, append([]string{"config", "view", "--minify"}, row.args...)...)
 			shown := parse(env.Meet(catalog.HopTool, row.what, r, catalog.Reached))
-			Expect(summarise(shown)).To(Equal(summarise(row.want)), row.what)
+			Expect(summarise(shown)).To(Equal(summarise(row.want)), "%s shows something else", row.what)
 		}
 
 		for _, row := range []struct {
@@ -90,7 +90,7 @@ var _ = harness.Area(catalog.PathConfigView, func() {
 			host := env.HostWith("context-"+row.context, both.WithCurrentContext(row.context))
 			r := env.Saw(catalog.HopTool, row.what, host.RunKubectl(ctx, "config", "view", "--minify"))
 			Expect(r.Exit).NotTo(BeZero(), "%s succeeds: %s", row.what, r)
-			Expect(r.Stderr).To(ContainSubstring(row.says), row.what)
+			Expect(r.Stderr).To(ContainSubstring(row.says), "%s says something else", row.what)
 		}
 	})
 

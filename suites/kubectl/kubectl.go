@@ -9,6 +9,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -26,7 +27,10 @@ const (
 	// unknownToken is a token of no cluster.
 	unknownToken = probe.Secret("inroads-token-of-no-cluster")
 	// anonymous is the user of a request without a credential.
-	anonymous = "system:anonymous"
+	anonymous  = "system:anonymous"
+	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
+
 	// prompt is what kubectl says when it has no credential, and promptedUser
 	// what somebody might answer.
 	prompt       = "Please enter Username"
@@ -65,40 +69,40 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(strings.TrimSuffix(env.Kubeconfig().Server(), "/")+"/")), "kubectl asked elsewhere than its kubeconfig says")
 		Expect(access.RequestURLs(r)).NotTo(BeEmpty(), "kubectl asked nobody: %s", r)
 
-		host, err := env.HostWithFreePort(ctx, fallbackPort)
-		hijackable := err == nil
-		if !hijackable {
+		// Where something of this machine's has the port, kubectl's log still tells
+		// whom it asks.
+		host, taken := env.HostWithFreePort(ctx, fallbackPort)
+		if taken != nil {
 			host = env.Host
-			env.NotSeen(catalog.HopTool, "a server of our own at "+fallback, err)
 		}
 		withoutCluster := filepath.Join(env.Dir(), "without-cluster")
 		env.Require(env.Kubeconfig().WithToken(unknownToken).WithoutCluster().Write(withoutCluster), "writing a kubeconfig without a cluster")
-		lost := map[string]access.Host{
-			"no kubeconfig":                   host.WithKubeconfig(filepath.Join(env.Dir(), "no-such-file")),
-			"a kubeconfig without a location": host.WithKubeconfig(withoutCluster),
+		lost := []struct {
+			what string
+			host access.Host
+		}{
+			{"kubectl without a kubeconfig", host.WithKubeconfig(filepath.Join(env.Dir(), "no-such-file"))},
+			{"kubectl with a kubeconfig without a location", host.WithKubeconfig(withoutCluster)},
 		}
-		for _, name := range []string{"no kubeconfig", "a kubeconfig without a location"} {
-			what := "kubectl with " + name
-			if hijackable {
-				r = env.Meet(catalog.HopTool, what, verbosely(ctx, lost[name]), catalog.Refused)
-			} else {
-				r = env.Saw(catalog.HopTool, what, verbosely(ctx, lost[name]))
+		for _, l := range lost {
+			r = env.Saw(catalog.HopTool, l.what, verbosely(ctx, l.host))
+			if taken == nil {
+				Expect(r.Outcome).To(Equal(catalog.Refused), "%s: %s", l.what, r)
 			}
-			Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(fallback+"/")), "%s did not ask %s", what, fallback)
-			Expect(access.RequestURLs(r)).NotTo(BeEmpty(), "%s asked nobody: %s", what, r)
+			Expect(access.RequestURLs(r)).To(HaveEach(HavePrefix(fallback+"/")), "%s did not ask %s", l.what, fallback)
+			Expect(access.RequestURLs(r)).NotTo(BeEmpty(), "%s asked nobody: %s", l.what, r)
 
-			step, broken := probe.Walk(ctx, probe.Target{Kubeconfig: lost[name].Kubeconfig}).Broken()
-			Expect(broken).To(BeTrue(), "a walk with %s arrived somewhere", name)
-			Expect(step.Hop).To(Equal(catalog.HopConfig), "a walk with %s blames another hop", name)
+			// A walk is not taken in.
+			step, broken := probe.Walk(ctx, probe.Target{Kubeconfig: l.host.Kubeconfig}).Broken()
+			Expect(broken).To(BeTrue(), "a walk arrived somewhere, as %s", l.what)
+			Expect(step.Hop).To(Equal(catalog.HopConfig), "a walk blames another hop, as %s", l.what)
 		}
-		if !hijackable {
-			return
-		}
+		env.Require(taken, "serving a cluster that is none at "+fallback)
 		fake, err := startFakeCluster(host.Network)
 		env.Require(err, "serving a cluster that is none")
 		ginkgo.DeferCleanup(fake.stop)
-		for _, name := range []string{"no kubeconfig", "a kubeconfig without a location"} {
-			r = env.Meet(catalog.HopTool, "kubectl with "+name+" while something answers at "+fallback, lost[name].RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Reached)
+		for _, l := range lost {
+			r = env.Meet(catalog.HopTool, l.what+" while something answers at "+fallback, l.host.RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Reached)
 			Expect(r.Stdout).To(Equal(fakeAnswer), "kubectl does not show what answers at %s", fallback)
 		}
 		Expect(fake.authorizations()).To(HaveExactElements("", ""), "kubectl sent a credential to whatever answers at %s", fallback)
@@ -108,9 +112,11 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 	})
 
 	harness.Prove("kubectl/needs-credentials", func(ctx context.Context, env *harness.Env) {
-		review := env.Meet(catalog.HopTool, "kubectl asks who it is", env.Host.RunKubectl(ctx, "auth", "whoami", "--output=jsonpath={.status.userInfo.username}"), catalog.Reached)
-		Expect(review.Stdout).To(Equal(env.Username(ctx)), "kubectl is somebody else than its kubeconfig's user")
-		Expect(review.Stdout).NotTo(Equal(anonymous), "the kubeconfig's user is nobody")
+		who := env.Meet(catalog.HopTool, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"), catalog.Reached)
+		var self authenticationv1.SelfSubjectReview
+		Expect(who.Into(&self)).To(Succeed(), "kubectl shows no SelfSubjectReview")
+		Expect(self.Status.UserInfo.Username).To(Equal(env.Username(ctx)), "kubectl is somebody else than its kubeconfig's user")
+		Expect(self.Status.UserInfo.Username).NotTo(Equal(anonymous), "the kubeconfig's user is nobody")
 
 		pods := fmt.Sprintf("/api/v1/namespaces/%s/pods", env.Namespace(ctx))
 		env.Meet(catalog.HopTool, "kubectl with a credential lists pods", env.Host.RunKubectl(ctx, "get", "--raw", pods), catalog.Reached)

@@ -59,7 +59,7 @@ const (
 var _ = harness.Area(catalog.PathKubectlProxy, func() {
 	harness.Prove("kubectl-proxy/reverse-proxy-mode", func(ctx context.Context, env *harness.Env) {
 		proxy := serve(ctx, env, env.Host)
-		env.Meet(catalog.HopLocalProxy, "GET the root of the API", get(ctx, proxy, apiRoot), catalog.Reached)
+		reach(ctx, env, "GET the root of the API", proxy, apiRoot)
 
 		configMaps := env.Client.CoreV1().ConfigMaps(env.Namespace(ctx))
 		path := fmt.Sprintf("/api/v1/namespaces/%s/configmaps", env.Namespace(ctx))
@@ -72,7 +72,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		created, err := configMaps.Get(ctx, configMap, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred(), "what was posted through the proxy is not there")
 
-		r := env.Meet(catalog.HopLocalProxy, "GET", get(ctx, proxy, path+"/"+configMap), catalog.Reached)
+		r := reach(ctx, env, "GET", proxy, path+"/"+configMap)
 		var got corev1.ConfigMap
 		Expect(r.Into(&got)).To(Succeed(), "GET gives no ConfigMap")
 		Expect(got.UID).To(Equal(created.UID), "the proxy gives another object than the API server")
@@ -101,7 +101,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 	harness.Prove("kubectl-proxy/port-flag", func(ctx context.Context, env *harness.Env) {
 		proxy, port := serveAtFreePort(ctx, env)
 		Expect(proxy.Addr).To(Equal(net.JoinHostPort(localhostIPv4, strconv.Itoa(port))), "the proxy listens elsewhere than --port says")
-		env.Meet(catalog.HopLocalProxy, "the proxy at 127.0.0.1", getURL(ctx, urlAt(localhostIPv4, port, apiRoot)), catalog.Reached)
+		reach(ctx, env, "the proxy at 127.0.0.1", proxy, apiRoot)
 		others, err := access.OtherAddresses()
 		env.Require(err, "listing this machine's addresses")
 		for _, ip := range others {
@@ -126,12 +126,13 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 	harness.Prove("kubectl-proxy/api-root", func(ctx context.Context, env *harness.Env) {
 		proxy, port := serveAtFreePort(ctx, env)
 		command := strings.Replace(fixtures.Command("curl-api-root"), strconv.Itoa(documentedPort), strconv.Itoa(port), 1)
+		reach(ctx, env, "the root of the API", proxy, documentedRoot)
 		checkRoot(ctx, env, curlRoot(ctx, env, env.Host, "curl at a free port", command))
 		proxy.Stop()
 
 		moved := serve(ctx, env, env.Host, "--api-prefix="+otherPrefix)
 		env.Meet(catalog.HopLocalProxy, "the root of the API where the prefix is another", get(ctx, moved, documentedRoot), catalog.NotFound)
-		env.Meet(catalog.HopLocalProxy, "the root of the API below that prefix", get(ctx, moved, otherPrefix+documentedRoot), catalog.Reached)
+		reach(ctx, env, "the root of the API below that prefix", moved, otherPrefix+documentedRoot)
 
 		host, err := env.HostWithFreePort(ctx, documentedPort)
 		if err != nil {
@@ -143,7 +144,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 	})
 
 	harness.Prove("kubectl-proxy/output-shape", func(ctx context.Context, env *harness.Env) {
-		r := env.Meet(catalog.HopLocalProxy, "the root of the API", get(ctx, serve(ctx, env, env.Host), documentedRoot), catalog.Reached)
+		r := reach(ctx, env, "the root of the API", serve(ctx, env, env.Host), documentedRoot)
 		Expect(checkShape(r.Stdout)).To(Succeed(), "the root of the API has another shape than the page shows")
 
 		// The same check refuses what the page shows, which is cut short, and
@@ -158,7 +159,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 	harness.Prove("kubectl-proxy/ipv6-loopback", func(ctx context.Context, env *harness.Env) {
 		proxy, port := serveAtFreePort(ctx, env)
-		env.Meet(catalog.HopLocalProxy, "the proxy at 127.0.0.1", getURL(ctx, urlAt(localhostIPv4, port, documentedRoot)), catalog.Reached)
+		reach(ctx, env, "the proxy at 127.0.0.1", proxy, documentedRoot)
 		env.Meet(catalog.HopLocalProxy, "the proxy at [::1] instead", getURL(ctx, urlAt(localhostIPv6, port, documentedRoot)), catalog.Refused)
 		proxy.Stop()
 
@@ -170,7 +171,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		}), catalog.Reached)
 
 		accepting := serve(ctx, env, env.Host, "--address="+ipv6Address, "--accept-hosts="+acceptIPv6)
-		env.Meet(catalog.HopLocalProxy, "[::1] of a proxy that accepts ^::1$", get(ctx, accepting, documentedRoot), catalog.Reached)
+		reach(ctx, env, "[::1] of a proxy that accepts ^::1$", accepting, documentedRoot)
 
 		brief, cancel := context.WithTimeout(ctx, endTime)
 		defer cancel()
@@ -243,8 +244,10 @@ func watchThrough(ctx context.Context, env *harness.Env, proxy *access.KubectlPr
 	ginkgo.GinkgoHelper()
 	through, err := kubernetes.NewForConfig(&rest.Config{Host: proxy.URL("")})
 	env.Require(err, "making a client of the proxy")
-	w, err := through.CoreV1().ConfigMaps(env.Namespace(ctx)).Watch(ctx, metav1.ListOptions{ResourceVersion: version})
-	Expect(err).NotTo(HaveOccurred(), "watching through the proxy")
+	bounded, cancel := context.WithTimeout(ctx, watchTime)
+	ginkgo.DeferCleanup(cancel)
+	w, err := through.CoreV1().ConfigMaps(env.Namespace(ctx)).Watch(bounded, metav1.ListOptions{ResourceVersion: version})
+	Expect(err).NotTo(HaveOccurred(), "no watch opens through the proxy")
 	ginkgo.DeferCleanup(w.Stop)
 	return w.ResultChan()
 }

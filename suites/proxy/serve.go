@@ -72,3 +72,15 @@ func ask(ctx context.Context, proxy *access.KubectlProxy, method, path, contentT
 		Method: method, URL: proxy.URL(path), Body: body, Header: http.Header{"Content-Type": {contentType}},
 	})
 }
+
+// reach asserts that the proxy answers a path of the API with success. Its own
+// 500 is what it says when it cannot get an answer from the server of its
+// kubeconfig; any other failure is its own doing.
+func reach(ctx context.Context, env *harness.Env, what string, proxy *access.KubectlProxy, path string) access.Result {
+	ginkgo.GinkgoHelper()
+	hop, r := catalog.HopLocalProxy, get(ctx, proxy, path)
+	if r.Status == http.StatusInternalServerError {
+		hop = catalog.HopConfig
+	}
+	return env.Meet(hop, what, r, catalog.Reached)
+}
