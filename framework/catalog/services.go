@@ -21,7 +21,7 @@ var (
 var serviceClaims = []Claim{
 	{
 		ID: "ap/reach-service", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
-		Sentence: "the API server's proxy reaches the pod behind a Service, answers 503 for a Service that has no ready endpoint or does not exist, passes a backend's own 503 on, and is forbidden to a user without the right",
+		Sentence: "the API server's proxy reaches the pod behind a Service, answers 503 for a Service that has no ready endpoint and, before Kubernetes 1.37, 404 for one that does not exist, since then 503 too, passes a backend's own 503 on, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
 		Faults: []Fault{selectorWrong, podsUnreachable, proxyRightMissing},
 	},

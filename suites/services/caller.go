@@ -3,11 +3,13 @@ package services
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/access"
@@ -89,4 +91,25 @@ func (c caller) passedOn(ctx context.Context, what, path string, want catalog.Ou
 	_, own := access.APIStatus(r)
 	Expect(own).To(BeFalse(), "the answer is the backend's, not the API server's: %s", r.Summary())
 	return r
+}
+
+// looksUpSlices is the version from which on the API server's proxy resolves a
+// Service by its EndpointSlices alone (kubernetes/kubernetes#134860), so that one
+// that does not exist is one without endpoints. Before, it read the Service.
+var looksUpSlices = version.MustParseGeneric("1.37.0")
+
+// noService asserts that the API server looks for a Service of the name and says
+// that it finds none, in the words of its version.
+func (c caller) noService(ctx context.Context, what, path, name string) {
+	ginkgo.GinkgoHelper()
+	server, err := version.ParseSemantic(c.env.Cluster.KubernetesVersion)
+	c.env.Require(err, "reading the API server's version")
+	if server.LessThan(looksUpSlices) {
+		_, status := c.refused(ctx, catalog.HopService, what, path, catalog.NotFound)
+		Expect(status.Details).To(HaveField("Name", name), "the Service that the API server looked for")
+		return
+	}
+	r, status := c.refused(ctx, catalog.HopService, what, path, catalog.Unavailable)
+	Expect(access.NoEndpoints(r)).To(BeTrue(), "the API server says that there are no endpoints: %s", r.Summary())
+	Expect(status.Message).To(HaveSuffix(strconv.Quote(name)), "the Service that the API server looked for")
 }

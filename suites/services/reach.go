@@ -35,16 +35,12 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		ginkgo.By("the pod behind the Service answers")
 		Expect(c.passedOn(ctx, "the Service is asked which pod answers", path, catalog.Reached).Stdout).To(Equal(pod.Name), answering)
 
-		ginkgo.By("three ways to 503 are told apart by who says it")
+		ginkgo.By("ways not to be answered are told apart by who says so")
 		own := c.passedOn(ctx, "the backend is asked to say 503", servicePath(svc, svc.Name, overloaded), catalog.Unavailable)
 		Expect(own.Stdout).To(Equal("overloaded"), "what the backend was asked to say")
-		for _, row := range []struct{ what, name string }{
-			{"a Service without endpoints is asked", empty.Name},
-			{"a Service that does not exist is asked", missing},
-		} {
-			r, _ := c.refused(ctx, catalog.HopEndpoint, row.what, access.ServiceProxyPath(svc.Namespace, row.name, hostname), catalog.Unavailable)
-			Expect(access.NoEndpoints(r)).To(BeTrue(), "the API server says that there are no endpoints: %s", r.Summary())
-		}
+		r, _ := c.refused(ctx, catalog.HopEndpoint, "a Service without endpoints is asked", servicePath(empty, empty.Name, hostname), catalog.Unavailable)
+		Expect(access.NoEndpoints(r)).To(BeTrue(), "the API server says that there are no endpoints: %s", r.Summary())
+		c.noService(ctx, "a Service that does not exist is asked", access.ServiceProxyPath(svc.Namespace, missing, hostname), missing)
 
 		ginkgo.By("a user without the right is refused")
 		stranger(ctx, env, catalog.HopBackend).forbidden(ctx, path)

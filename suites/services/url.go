@@ -72,9 +72,7 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		c.spokenPlainly(ctx, b, b.tls.Name)
 
 		ginkgo.By("without the colon at the end, https is the Service and the name its port")
-		r, status := c.refused(ctx, catalog.HopService, "https:"+b.tls.Name+" is asked", servicePath(b.tls, schemeHTTPS+b.tls.Name, hostname), catalog.Unavailable)
-		Expect(access.NoEndpoints(r)).To(BeTrue(), "the API server says that there are no endpoints: %s", r.Summary())
-		Expect(status.Message).To(HaveSuffix(`"https"`), "the Service that the API server looked for")
+		c.noService(ctx, "https:"+b.tls.Name+" is asked", servicePath(b.tls, schemeHTTPS+b.tls.Name, hostname), "https")
 	})
 
 	harness.Prove("acs/default-http", func(ctx context.Context, env *harness.Env) {
