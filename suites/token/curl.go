@@ -40,7 +40,7 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("the answer is the same as with what grep and cut found")
 		same := r.run(ctx, "the documented commands with grep and cut are run", fixtures.Command(byGrepAndCut), catalog.Reached)
 		env.At(catalog.HopAPI)
-		Expect(rootOf(got)).To(Equal(rootOf(same)))
+		Expect(rootOf(got)).To(Equal(rootOf(same)), "the answers with jsonpath and with grep and cut")
 	})
 
 	harness.Prove("token/default-sa-rights", func(ctx context.Context, env *harness.Env) {
@@ -56,7 +56,7 @@ var _ = harness.Area(catalog.PathToken, func() {
 		refused := r.ask(ctx, "curl lists pods", pods, token, catalog.Forbidden, flagInsecure)
 		status, own := access.APIStatus(refused)
 		Expect(own).To(BeTrue(), "the refusal is not the API server's: %s", refused)
-		Expect(status.Message).To(ContainSubstring(userName(r.namespace, defaultName)))
+		Expect(status.Message).To(ContainSubstring(userName(r.namespace, defaultName)), "whom the API server refuses")
 
 		ginkgo.By("a RoleBinding grants them")
 		env.Grant(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: defaultName}},

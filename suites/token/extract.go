@@ -46,7 +46,7 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("with a tls-server-name it finds two lines where jsonpath finds the location alone, and curl fails")
 		named := r.with("named", r.kubeconfig.WithTLSServerName(certificateName))
 		lines := strings.Split(named.found(ctx, catalog.HopConfig, "grep and cut look for the location beside a tls-server-name", block, varServer), "\n")
-		Expect(lines).To(HaveExactElements(r.kubeconfig.Server(), certificateName))
+		Expect(lines).To(HaveExactElements(r.kubeconfig.Server(), certificateName), "the lines that grep and cut find")
 		named.expectServer(ctx, "jsonpath looks for the location beside a tls-server-name", fixtures.Command(byJSONPath), r.kubeconfig.Server())
 		locate, _, _ := strings.Cut(block, "\n")
 		_, curl := cutCurl(block)
@@ -104,7 +104,7 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("it is one of the namespace's ServiceAccount default")
 		whose, err := subject(token)
 		env.Held(catalog.HopController, err)
-		Expect(whose).To(Equal(userName(r.namespace, defaultName)))
+		Expect(whose).To(Equal(userName(r.namespace, defaultName)), "the subject of the token")
 
 		ginkgo.By("the API server takes it, and not as it is in the Secret")
 		r.run(ctx, "the documented commands are run", block, catalog.Reached)

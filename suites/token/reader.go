@@ -205,9 +205,9 @@ func (r reader) expectRoot(ctx context.Context, res access.Result) {
 	want := r.root(ctx)
 	r.env.At(catalog.HopAPI)
 	got := rootOf(res)
-	Expect(got.Kind).To(Equal(kindVersions))
-	Expect(got.Versions).NotTo(BeEmpty())
-	Expect(got).To(Equal(want))
+	Expect(got.Kind).To(Equal(kindVersions), "the kind of what was answered")
+	Expect(got.Versions).NotTo(BeEmpty(), "the versions of the API")
+	Expect(got).To(Equal(want), "what was answered, beside what client-go is told")
 }
 
 // rootOf reads the root of the API out of an answer, without the addresses in
@@ -215,7 +215,7 @@ func (r reader) expectRoot(ctx context.Context, res access.Result) {
 func rootOf(res access.Result) metav1.APIVersions {
 	ginkgo.GinkgoHelper()
 	var root metav1.APIVersions
-	Expect(res.Into(&root)).To(Succeed())
+	Expect(res.Into(&root)).To(Succeed(), "what was answered")
 	for i := range root.ServerAddressByClientCIDRs {
 		root.ServerAddressByClientCIDRs[i].ServerAddress = ""
 	}

@@ -49,11 +49,11 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("the documented Secret gets a token, the cluster's authority and the namespace")
 		token := r.requestToken(ctx)
 		secret := r.populated(ctx)
-		Expect(secret.Annotations).To(HaveKeyWithValue(corev1.ServiceAccountUIDKey, string(account.UID)))
-		Expect(string(secret.Data[corev1.ServiceAccountNamespaceKey])).To(Equal(r.namespace))
+		Expect(secret.Annotations).To(HaveKeyWithValue(corev1.ServiceAccountUIDKey, string(account.UID)), "the ServiceAccount that the Secret is of")
+		Expect(string(secret.Data[corev1.ServiceAccountNamespaceKey])).To(Equal(r.namespace), "the namespace in the Secret")
 		root, err := poll.ForObject(ctx, "the authority's ConfigMap", env.Client.CoreV1().ConfigMaps(r.namespace), rootCAName, func(*corev1.ConfigMap) error { return nil })
 		env.Require(err, "reading the authority that the cluster publishes")
-		Expect(string(secret.Data[corev1.ServiceAccountRootCAKey])).To(Equal(root.Data[authorityFile]))
+		Expect(string(secret.Data[corev1.ServiceAccountRootCAKey])).To(Equal(root.Data[authorityFile]), "the authority in the Secret")
 
 		ginkgo.By("the token is one of the ServiceAccount")
 		cfg := rest.AnonymousClientConfig(env.Config)
@@ -65,14 +65,14 @@ var _ = harness.Area(catalog.PathToken, func() {
 			err = fmt.Errorf("asking the API server whose the token is: %w", err)
 		}
 		env.Held(catalog.HopAuthn, err)
-		Expect(review.Status.UserInfo.Username).To(Equal(userName(r.namespace, defaultName)))
-		Expect(review.Status.UserInfo.UID).To(Equal(string(account.UID)))
+		Expect(review.Status.UserInfo.Username).To(Equal(userName(r.namespace, defaultName)), "whose the token is")
+		Expect(review.Status.UserInfo.UID).To(Equal(string(account.UID)), "whose the token is")
 
 		ginkgo.By("without the annotation the Secret is refused")
 		without := replace(env, replace(env, manifest, annotation, otherAnnotation), secretName, orphanName)
 		refused := env.Saw(catalog.HopAPI, "the Secret is applied without its annotation", r.host.Shell(ctx, without))
 		Expect(refused.Exit).NotTo(BeZero(), "the Secret is taken: %s", refused)
-		Expect(refused.Stderr).To(And(ContainSubstring(requiredValue), ContainSubstring(corev1.ServiceAccountNameKey)))
+		Expect(refused.Stderr).To(And(ContainSubstring(requiredValue), ContainSubstring(corev1.ServiceAccountNameKey)), "why the Secret is refused")
 
 		ginkgo.By("a Secret for a ServiceAccount that does not exist is taken and then deleted")
 		orphan := replace(env, replace(env, manifest, annotation, corev1.ServiceAccountNameKey+": "+noAccount), secretName, orphanName)

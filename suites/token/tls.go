@@ -55,13 +55,13 @@ var _ = harness.Area(catalog.PathToken, func() {
 			env.Inconclusive("curl did not pass by the man in the middle")
 		}
 		env.At(catalog.HopTLS)
-		Expect(mitm.Requests()).To(HaveExactElements(And(HaveField("Method", http.MethodGet), HaveField("Authorization", bearer))))
+		Expect(mitm.Requests()).To(HaveExactElements(And(HaveField("Method", http.MethodGet), HaveField("Authorization", bearer))), "what the man in the middle has read")
 		Expect(slices.Contains(mitm.Tokens(), token)).To(BeTrue(), "the man in the middle has not got the token")
 
 		ginkgo.By("with the cluster's authority curl refuses him, and he sees no request")
 		seen := len(mitm.Handshakes())
 		refused := victim.run(ctx, "the same commands verify the server", verified, catalog.Untrusted)
-		Expect(refused.Exit).To(Equal(curlUntrusted))
+		Expect(refused.Exit).To(Equal(curlUntrusted), "curl's exit code")
 		Eventually(mitm.Handshakes).WithContext(ctx).WithTimeout(controllerTime).Should(HaveLen(seen+1), "curl did not come to the man in the middle")
 		Expect(mitm.Handshakes()[seen].Completed).To(BeFalse(), "curl went through with the handshake")
 		Expect(mitm.Requests()).To(HaveLen(1), "curl sent a request to a server that it does not trust")
@@ -69,7 +69,8 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("nothing but trust tells the two servers apart")
 		r.expectRoot(ctx, r.run(ctx, "the same commands verify the server with nobody in the middle", verified, catalog.Reached))
 		r.expectRoot(ctx, victim.run(ctx, "the same commands trust the man in the middle", deceived, catalog.Reached))
-		Expect(mitm.Requests()).To(HaveLen(2))
+		env.At(catalog.HopTLS)
+		Expect(mitm.Requests()).To(HaveLen(2), "what the man in the middle has read")
 	})
 
 	harness.Prove("tls/self-signed-needs-config", func(ctx context.Context, env *harness.Env) {
@@ -80,25 +81,25 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("the certificate is of the kubeconfig's authority, for the address, and of none that the machine trusts")
 		chain := r.certificates(ctx)
 		env.At(catalog.HopTLS)
-		Expect(chain[0].VerifyHostname(r.hostname())).To(Succeed())
+		Expect(chain[0].VerifyHostname(r.hostname())).To(Succeed(), "the certificate for the address in the kubeconfig")
 		own := x509.NewCertPool()
 		Expect(own.AppendCertsFromPEM(r.kubeconfig.CA())).To(BeTrue(), "the kubeconfig's authority is no certificate")
-		Expect(verify(chain, own)).To(Succeed())
+		Expect(verify(chain, own)).To(Succeed(), "the certificate, by the kubeconfig's authority")
 		system, err := x509.SystemCertPool()
 		env.Require(err, "reading the authorities that the machine trusts")
 		Expect(verify(chain, system)).NotTo(Succeed(), "the machine trusts the certificate by itself")
 
 		ginkgo.By("curl trusts the server when it is given the authority, and not without")
 		bare := r.ask(ctx, "curl is given no authority", r.url(apiPath), token, catalog.Untrusted)
-		Expect(bare.Exit).To(Equal(curlUntrusted))
+		Expect(bare.Exit).To(Equal(curlUntrusted), "curl's exit code")
 		r.expectRoot(ctx, r.ask(ctx, "curl is given the authority", r.url(apiPath), token, catalog.Reached, flagAuthority, authority))
 
 		ginkgo.By("curl does not trust it under a name that the certificate lacks")
 		other, there := r.renamed(otherName)
 		misnamed := r.ask(ctx, "curl asks at another name", other+apiPath, token, catalog.Untrusted, flagAuthority, authority, "--connect-to", there)
-		Expect(misnamed.Exit).To(Equal(curlUntrusted))
-		Expect(misnamed.Stderr).To(ContainSubstring(nameMismatch))
-		Expect(chain[0].VerifyHostname(otherName)).NotTo(Succeed())
+		Expect(misnamed.Exit).To(Equal(curlUntrusted), "curl's exit code")
+		Expect(misnamed.Stderr).To(ContainSubstring(nameMismatch), "why curl does not trust the server")
+		Expect(chain[0].VerifyHostname(otherName)).NotTo(Succeed(), "the certificate for another name")
 
 		ginkgo.By("so does wget")
 		if err := r.findWget(ctx); err != nil {
