@@ -162,7 +162,10 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 	}
 }, func(ctx ginkgo.SpecContext) {
 	if run.forget != nil && run.session != nil {
-		require(waitGone(ctx, run.session.client, run.id), "clearing up after the specs")
+		// Longer waits are for a controller that is down, and it may stay so.
+		bounded, cancel := context.WithTimeout(ctx, goneTime)
+		defer cancel()
+		require(waitGone(bounded, run.session.client, run.id), "clearing up after the specs")
 		require(run.forget(), "clearing up after the specs")
 	}
 	if run.release != nil {

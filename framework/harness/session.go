@@ -28,6 +28,8 @@ const (
 	// setUpTimeout and tearDownTimeout bound what comes before and after.
 	setUpTimeout    = 60 * time.Minute
 	tearDownTimeout = 5 * time.Minute
+	// goneTime bounds the wait for the run's namespaces, which takes seconds.
+	goneTime = time.Minute
 	// cleanUpTime is what a spec has for removing what it made, after the time
 	// of its claim.
 	cleanUpTime = 30 * time.Second
