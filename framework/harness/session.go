@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -129,9 +130,6 @@ func findKubectl(candidates ...string) (string, error) {
 	return path, nil
 }
 
-// hostTools are the programs that the documented scripts call.
-var hostTools = []string{"bash", "curl", "grep", "cut", "tr", "base64"}
-
 // missing returns why the claim's feature is not here, or "".
 func (s *session) missing(f catalog.Feature) string {
 	switch f {
@@ -148,10 +146,8 @@ func (s *session) missing(f catalog.Feature) string {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
 	case catalog.HostTools:
-		for _, tool := range hostTools {
-			if _, err := exec.LookPath(tool); err != nil {
-				return fmt.Sprintf("%q is not in PATH", tool)
-			}
+		if programs, _ := missingHostTools(); len(programs) > 0 {
+			return "not in PATH: " + strings.Join(programs, ", ")
 		}
 	case catalog.OwnCA:
 		if tls := s.config.TLSClientConfig; len(tls.CAData) == 0 && tls.CAFile == "" {
