@@ -20,7 +20,8 @@ import (
 type Options struct {
 	// CacheDir is the cache folder.
 	CacheDir string
-	// All takes the clusters too that are kept for later runs.
+	// All takes the clusters too that are kept for later runs, and gives up
+	// what is in clusters that do not answer.
 	All bool
 	// Log gets a line per thing.
 	Log io.Writer
@@ -75,8 +76,12 @@ func (o Options) removeNamespaces(ctx context.Context, l *ledger.Ledger, e ledge
 	for _, name := range names {
 		o.logf("deleted namespace %q", name)
 	}
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+	case o.All:
+		o.logf("giving up the namespaces of run %q: %v", e.Name, err)
+	default:
+		return fmt.Errorf("%w; where that cluster is gone for good: inroads sweep --all", err)
 	}
 	return l.Done(e.ID)
 }

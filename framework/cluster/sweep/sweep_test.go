@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -122,3 +123,38 @@ func TestSweepClusters(t *testing.T) {
 		})
 	}
 }
+
+func TestSweepNamespaces(t *testing.T) {
+	for _, tc := range []struct {
+		name             string
+		kubeconfig, want string // want is in the error
+		all, gone        bool
+	}{
+		{"of a cluster whose kubeconfig is gone", "", "", false, true},
+		{"of a cluster that does not answer", unanswered, "inroads sweep --all", false, false},
+		{"of a cluster that does not answer, and all are to go", unanswered, "", true, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cacheDir := t.TempDir()
+			path := filepath.Join(cacheDir, "kubeconfig")
+			if tc.kubeconfig != "" {
+				if err := os.WriteFile(path, []byte(tc.kubeconfig), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l := note(t, cacheDir, ledger.Entry{Kind: cluster.Namespaces, Name: "run", Owner: ended, Detail: map[string]string{"kubeconfig": path, "context": "x"}})
+			err := Sweep(t.Context(), Options{CacheDir: cacheDir, All: tc.all})
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want …%s…", err, tc.want)
+			}
+			if n := left(t, l); (n == 0) != tc.gone {
+				t.Errorf("%d entries left", n)
+			}
+		})
+	}
+}
+
+// unanswered leads to a port at which nothing listens.
+const unanswered = `{"apiVersion":"v1","kind":"Config",
+"clusters":[{"name":"x","cluster":{"server":"https://127.0.0.1:1"}}],
+"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}],"users":[{"name":"x","user":{}}]}`

@@ -24,6 +24,6 @@ func newSweep(s Streams) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "also remove clusters that are kept")
+	cmd.Flags().BoolVar(&all, "all", false, "also remove clusters that are kept, and give up what is in clusters that do not answer")
 	return cmd
 }
