@@ -36,14 +36,14 @@ deb-src http://mirror/debian bookworm main
 		{"a flat repository", parseList, "deb http://mirror/own ./\n", nil},
 
 		{"paragraphs as container images have them", parseDeb822, `Types: deb
-# http://snapshot.debian.org/archive/debian/20260720T000000Z
+# http://snapshot.example.org/archive/debian/20260720T000000Z
 URIs: http://mirror/debian
 Suites: bookworm bookworm-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-# http://snapshot.debian.org/archive/debian-security/20260720T000000Z
+# http://snapshot.example.org/archive/debian-security/20260720T000000Z
 URIs: http://mirror/debian-security
 Suites: bookworm-security
 Components: main
