@@ -131,7 +131,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	took   time.Duration
+	took   time.Duration // that the hop has taken so far, with its earlier requests
 }
 
 func (a *answer) ok() bool { return a.status >= 200 && a.status < 300 }

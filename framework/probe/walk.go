@@ -298,7 +298,6 @@ func (w *walk) api(ctx context.Context) *broken {
 	if b != nil {
 		return b
 	}
-	took := a.took
 	var info version.Info
 	var saw string
 	_, kubernetes := a.kubernetesStatus()
@@ -326,7 +325,7 @@ func (w *walk) api(ctx context.Context) *broken {
 	default:
 		saw += fmt.Sprintf(", whose readiness the caller may not see (%d)", ready.status)
 	}
-	w.pass(catalog.HopAPI, a.target, saw, took+ready.took)
+	w.pass(catalog.HopAPI, a.target, saw, ready.took)
 	return nil
 }
 
