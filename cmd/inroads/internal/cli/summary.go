@@ -40,9 +40,13 @@ func (r *runner) conclude(report reports.Report, left string) error {
 		return unable(err, "")
 	}
 	code := exitCode(report)
-	if report.Setup != nil && report.Setup.Stage == stagePreflight && left == "" {
-		// The run has not begun: what is wrong with its input takes one line.
-		return &exitError{code: code, cause: report.Setup.Message}
+	if report.Setup != nil && report.Setup.Stage != stageSpecs && left == "" {
+		// No claim was looked at: what was in the way takes one line.
+		cause := report.Setup.Message
+		if report.Setup.Stage != stagePreflight {
+			cause = report.Setup.Stage + ": " + cause
+		}
+		return &exitError{code: code, cause: cause}
 	}
 	r.summarize(report)
 	switch {
