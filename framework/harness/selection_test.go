@@ -1,0 +1,62 @@
+package harness
+
+import (
+	"testing"
+
+	"github.com/onsi/ginkgo/v2/types"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
+
+func TestSelects(t *testing.T) {
+	claim := catalog.Claim{ID: "token/wait", Path: catalog.PathToken, Level: catalog.Core}
+	for _, tc := range []struct {
+		name string
+		o    Options
+		want bool
+	}{
+		{"everything", Options{}, true},
+		{"the claim", Options{Claims: []catalog.ID{"a/b", "token/wait"}}, true},
+		{"another claim", Options{Claims: []catalog.ID{"a/b"}}, false},
+		{"the path", Options{Paths: []catalog.PathID{catalog.PathToken}}, true},
+		{"another path", Options{Paths: []catalog.PathID{catalog.PathInPod}}, false},
+		{"the claim at another level", Options{Claims: []catalog.ID{"token/wait"}, Levels: []catalog.Level{catalog.Extended}}, false},
+	} {
+		if got := tc.o.Selects(claim); got != tc.want {
+			t.Errorf("selecting %s: got %t", tc.name, got)
+		}
+	}
+}
+
+func TestOptionsTravelInTheEnvironment(t *testing.T) {
+	want := Options{Kubeconfig: "/k", Claims: []catalog.ID{"a/b"}, Keep: true}
+	entry, err := want.Environ()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(EnvOptions, entry[len(EnvOptions)+1:])
+	got, err := OptionsFromEnv()
+	if err != nil || got.Kubeconfig != want.Kubeconfig || len(got.Claims) != 1 || !got.Keep || !got.Existing() {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	t.Setenv(EnvOptions, "{")
+	if _, err := OptionsFromEnv(); err == nil {
+		t.Error("what is not JSON is taken for options")
+	}
+}
+
+func TestClaimOf(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		kind types.NodeType
+		want catalog.ID
+	}{
+		{"token/wait: it waits", types.NodeTypeIt, "token/wait"},
+		{"token/wait: it waits", types.NodeTypeBeforeSuite, ""},
+		{"no colon", types.NodeTypeIt, ""},
+	} {
+		if got := ClaimOf(types.SpecReport{LeafNodeText: tc.text, LeafNodeType: tc.kind}); got != tc.want {
+			t.Errorf("%q: got %q", tc.text, got)
+		}
+	}
+}
