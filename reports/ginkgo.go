@@ -40,10 +40,7 @@ func FromGinkgo(g types.Report, m Meta) Report {
 	stopped := interrupted(g)
 	found := map[catalog.ID]Claim{}
 	for _, spec := range g.SpecReports {
-		if spec.LeafNodeType != types.NodeTypeIt {
-			continue
-		}
-		id := claimOf(spec)
+		id := ClaimOf(spec)
 		i := slices.IndexFunc(m.Claims, func(c catalog.Claim) bool { return c.ID == id })
 		if i < 0 {
 			continue
@@ -89,21 +86,27 @@ func FromGinkgo(g types.Report, m Meta) Report {
 // the zero Event for a spec that did not run, which only the end of the run can
 // tell the reason of.
 func EventOf(spec types.SpecReport) Event {
-	one := judge(catalog.Claim{ID: claimOf(spec)}, spec)
+	one := judge(catalog.Claim{ID: ClaimOf(spec)}, spec)
 	if one.Verdict == catalog.Skipped && one.Reason == "" {
 		return Event{}
 	}
 	return Event{Claim: one.ID, Verdict: one.Verdict, Reason: one.Reason, Duration: one.Duration}
 }
 
-// claimOf returns the id of the claim that the spec proves: the one that its
-// entry names, or else what stands before the colon in its text. A spec that
-// never ran has no entry.
-func claimOf(spec types.SpecReport) catalog.ID {
+// ClaimOf returns the id of the claim that the spec proves: the one that its
+// entry names, or else what stands before the colon in its text, since a spec
+// that never ran has no entry. A node of Ginkgo's own proves none: "".
+func ClaimOf(spec types.SpecReport) catalog.ID {
+	if spec.LeafNodeType != types.NodeTypeIt {
+		return ""
+	}
 	if entry, ok := entryOf(spec); ok {
 		return entry.Claim
 	}
-	id, _, _ := strings.Cut(spec.LeafNodeText, ":")
+	id, _, found := strings.Cut(spec.LeafNodeText, ": ")
+	if !found {
+		return ""
+	}
 	return catalog.ID(id)
 }
 

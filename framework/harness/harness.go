@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
@@ -91,13 +90,7 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 
 // ClaimOf returns the id of the claim that a spec proves, or "" for a node of
 // Ginkgo's own.
-func ClaimOf(spec types.SpecReport) catalog.ID {
-	id, _, found := strings.Cut(spec.LeafNodeText, ": ")
-	if !found || spec.LeafNodeType != types.NodeTypeIt {
-		return ""
-	}
-	return catalog.ID(id)
-}
+func ClaimOf(spec types.SpecReport) catalog.ID { return reports.ClaimOf(spec) }
 
 // handover is what the first process tells the others.
 type handover struct {
