@@ -113,37 +113,22 @@ func meet(env *harness.Env, what string, r access.Result, want catalog.Outcome) 
 	return env.Meet(blame(r, want), what, r, want)
 }
 
-// blame returns the hop that an unexpected result speaks of: the one that
-// refused or, where a refusal was wanted, the one that let the caller through.
+// blame returns the hop that an unexpected result speaks of. From a pod, the API
+// server is behind the address of a Service, and the credentials in a volume.
 func blame(r access.Result, want catalog.Outcome) catalog.Hop {
-	got := r.Outcome
-	if got == catalog.Reached {
-		got = want
-	}
-	switch got {
-	case catalog.Unresolved:
+	failed := r.Outcome == catalog.Failed || r.Outcome == catalog.NotFound
+	switch hop := access.Blame(r, want); {
+	case hop == catalog.HopDial && strings.Contains(r.Stderr, "Resolving timed out"):
 		return catalog.HopResolve
-	case catalog.Refused, catalog.TimedOut:
-		// From a pod, the API server is behind the address of a Service.
-		if strings.Contains(r.Stderr, "Resolving timed out") {
-			return catalog.HopResolve
-		}
+	case hop == catalog.HopDial:
 		return catalog.HopService
-	case catalog.Untrusted, catalog.NotTLS:
-		return catalog.HopTLS
-	case catalog.Unauthorized:
-		return catalog.HopAuthn
-	case catalog.Forbidden:
-		return catalog.HopAuthz
-	case catalog.Failed, catalog.NotFound:
-		if strings.Contains(r.Stderr, volume) {
-			return catalog.HopMount
-		}
-		if r.Status == 0 {
-			return catalog.HopTool
-		}
+	case failed && strings.Contains(r.Stderr, volume):
+		return catalog.HopMount
+	case failed && r.Status == 0:
+		return catalog.HopTool
+	default:
+		return hop
 	}
-	return catalog.HopAPI
 }
 
 // expectVersions asserts that the result is the API's list of versions.

@@ -146,7 +146,7 @@ func (r reader) run(ctx context.Context, what, block string, want catalog.Outcom
 		res.Status = int(status.Code)
 	}
 	res = access.CurlOutcome(res)
-	return r.env.Meet(blame(res, want), what, res, want)
+	return r.env.Meet(access.Blame(res, want), what, res, want)
 }
 
 // ask asks the API server with a curl of ours that tells the status and hides
@@ -154,7 +154,7 @@ func (r reader) run(ctx context.Context, what, block string, want catalog.Outcom
 func (r reader) ask(ctx context.Context, what, address string, token probe.Secret, want catalog.Outcome, trust ...string) access.Result {
 	ginkgo.GinkgoHelper()
 	res := r.asked(ctx, address, token, trust...)
-	return r.env.Meet(blame(res, want), what, res, want)
+	return r.env.Meet(access.Blame(res, want), what, res, want)
 }
 
 func (r reader) asked(ctx context.Context, address string, token probe.Secret, trust ...string) access.Result {
@@ -185,7 +185,7 @@ func (r reader) root(ctx context.Context) metav1.APIVersions {
 	client, server, err := access.APIClient(r.env.Config)
 	r.env.Require(err, "making a client")
 	res := access.Do(ctx, client, access.Request{URL: server + apiPath})
-	r.env.Meet(blame(res, catalog.Reached), "client-go reads the root of the API", res, catalog.Reached)
+	r.env.Meet(access.Blame(res, catalog.Reached), "client-go reads the root of the API", res, catalog.Reached)
 	return rootOf(res)
 }
 
@@ -220,32 +220,6 @@ func rootOf(res access.Result) metav1.APIVersions {
 		root.ServerAddressByClientCIDRs[i].ServerAddress = ""
 	}
 	return root
-}
-
-// blame returns the hop that an unexpected result speaks of: the one that
-// refused or, where a refusal was wanted, the one that let the caller through.
-func blame(r access.Result, want catalog.Outcome) catalog.Hop {
-	got := r.Outcome
-	if got == catalog.Reached {
-		got = want
-	}
-	switch got {
-	case catalog.Unresolved:
-		return catalog.HopResolve
-	case catalog.Refused, catalog.TimedOut:
-		return catalog.HopDial
-	case catalog.Untrusted, catalog.NotTLS:
-		return catalog.HopTLS
-	case catalog.Unauthorized:
-		return catalog.HopAuthn
-	case catalog.Forbidden:
-		return catalog.HopAuthz
-	case catalog.Failed:
-		if r.Status == 0 {
-			return catalog.HopTool
-		}
-	}
-	return catalog.HopAPI
 }
 
 // userName returns the name that the API server gives a ServiceAccount.

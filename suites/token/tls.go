@@ -186,5 +186,5 @@ func (r reader) wget(ctx context.Context, what string, token probe.Secret, want 
 	rc := r.env.WriteFile("wgetrc", "header = Authorization: Bearer "+token.Reveal()+"\n")
 	args := append([]string{"--no-verbose", "--output-document=-"}, trust...)
 	res := access.WgetOutcome(r.host.With("WGETRC="+rc).Exec(ctx, nil, "wget", append(args, r.url(apiPath))...))
-	return r.env.Meet(blame(res, want), what, res, want)
+	return r.env.Meet(access.Blame(res, want), what, res, want)
 }
