@@ -75,12 +75,18 @@ func (s Source) URL() string {
 	return u
 }
 
+// Code is the stable name of a diagnosis: A, the hop and a number
+// ("A-TLS-02"). Package probe has the table of them.
+type Code string
+
 // Fault is one way to break a cluster or a client that must turn a claim red.
 type Fault struct {
 	// Name is the stable name of the fault ("ca-wrong").
 	Name string
 	// Hop is the hop that the fault breaks and that a run must blame.
 	Hop Hop
+	// Code is the diagnosis that a run must give of it.
+	Code Code
 	// How says in a few words what is done.
 	How string
 }
@@ -188,8 +194,8 @@ func (c Claim) validate() error {
 		return fmt.Errorf("no fault is named that would turn it red")
 	}
 	for _, f := range c.Faults {
-		if f.Name == "" || f.How == "" || !slices.Contains(path.Hops, f.Hop) {
-			return fmt.Errorf("fault %q: it needs a name, a description and a hop of path %q, not %q", f.Name, path.ID, f.Hop)
+		if f.Name == "" || f.How == "" || f.Code == "" || !slices.Contains(path.Hops, f.Hop) {
+			return fmt.Errorf("fault %q: it needs a name, a description, a code and a hop of path %q, not %q", f.Name, path.ID, f.Hop)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ func good() Claim {
 	return Claim{
 		ID: "group/name", Path: PathKubectl, Level: Core, Sentence: "it works", Expect: Reached,
 		Source: Source{Page: "page", Version: "v1.23"},
-		Faults: []Fault{{Name: "broken", Hop: HopTLS, How: "break it"}},
+		Faults: []Fault{{Name: "broken", Hop: HopTLS, Code: "A-TLS-01", How: "break it"}},
 	}
 }
 
@@ -35,6 +35,7 @@ func TestValidate(t *testing.T) {
 		{"no outcome", func(c *Claim) { c.Expect = Unknown }, "outcome"},
 		{"no fault", func(c *Claim) { c.Faults = nil }, "fault"},
 		{"a fault at a hop that the path lacks", func(c *Claim) { c.Faults[0].Hop = HopBackend }, `"backend"`},
+		{"a fault without a code", func(c *Claim) { c.Faults[0].Code = "" }, "code"},
 		{"a fault that says nothing", func(c *Claim) { c.Faults[0].How = "" }, "description"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

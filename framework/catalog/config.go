@@ -17,10 +17,10 @@ const (
 
 // Faults that break more than one claim about kubectl.
 var (
-	apiServerDown     = Fault{"apiserver-down", HopDial, "stop kube-apiserver"}
-	kubeconfigIgnored = Fault{"kubeconfig-ignored", HopTool, "a kubectl that does not read KUBECONFIG"}
-	serverIgnored     = Fault{"server-ignored", HopTool, "a kubectl that asks one server whatever the kubeconfig says"}
-	anonymousLetIn    = Fault{"anonymous-let-in", HopAuthz, "bind the ClusterRole view to the user system:anonymous"}
+	apiServerDown     = Fault{"apiserver-down", HopDial, "A-DIAL-01", "stop kube-apiserver"}
+	kubeconfigIgnored = Fault{"kubeconfig-ignored", HopTool, "A-TOOL-01", "a kubectl that does not read KUBECONFIG"}
+	serverIgnored     = Fault{"server-ignored", HopTool, "A-TOOL-01", "a kubectl that asks one server whatever the kubeconfig says"}
+	anonymousLetIn    = Fault{"anonymous-let-in", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the user system:anonymous"}
 )
 
 var configClaims = []Claim{
@@ -38,7 +38,7 @@ var configClaims = []Claim{
 		Sentence: "kubectl asks the location in its kubeconfig; without one it does not fail but asks http://localhost:8080, sends no credential, and takes whatever answers there for the cluster",
 		Source:   accessCluster(sectionFirstTime), Needs: []Feature{HostTools},
 		Faults: []Fault{
-			{"missing-location-refused", HopTool, "a kubectl that ends with an error when it knows no server"},
+			{"missing-location-refused", HopTool, "A-TOOL-01", "a kubectl that ends with an error when it knows no server"},
 			serverIgnored,
 		},
 	},
@@ -47,7 +47,7 @@ var configClaims = []Claim{
 		Sentence: "kubectl without a credential asks for a user name and not the API server, which refuses whoever has none, or a user name and a password, with 403 or 401, and a token that it does not know with 401",
 		Source:   accessCluster(sectionFirstTime),
 		Faults: []Fault{
-			{"no-prompt", HopTool, "a kubectl that asks the API server without a credential"},
+			{"no-prompt", HopTool, "A-TOOL-01", "a kubectl that asks the API server without a credential"},
 			anonymousLetIn,
 			kubeconfigIgnored, apiServerDown,
 		},
@@ -58,8 +58,8 @@ var configClaims = []Claim{
 		Source:   accessCluster(sectionFirstTime),
 		Faults: []Fault{
 			kubeconfigIgnored,
-			{"view-minified", HopTool, "a kubectl whose config view shows the current context alone"},
-			{"view-fails-when-empty", HopTool, "a kubectl whose config view fails without a kubeconfig"},
+			{"view-minified", HopTool, "A-TOOL-01", "a kubectl whose config view shows the current context alone"},
+			{"view-fails-when-empty", HopTool, "A-TOOL-01", "a kubectl whose config view fails without a kubeconfig"},
 		},
 	},
 	{
@@ -67,8 +67,8 @@ var configClaims = []Claim{
 		Sentence: "kubectl config view --minify shows the current context with its cluster and user and nothing else, and fails when there is no current context or it does not exist",
 		Source:   configViewReference,
 		Faults: []Fault{
-			{"view-minify-ignored", HopTool, "a kubectl whose config view ignores --minify"},
-			{"context-ignored", HopTool, "a kubectl that ignores --context"},
+			{"view-minify-ignored", HopTool, "A-TOOL-01", "a kubectl whose config view ignores --minify"},
+			{"view-context-ignored", HopTool, "A-TOOL-01", "a kubectl that ignores --context"},
 		},
 	},
 	{
@@ -77,10 +77,10 @@ var configClaims = []Claim{
 		Deviation: "the page says that --raw is what displays sensitive data; --flatten displays all of it too, and the environment variables of a credential plugin, which may hold some, are displayed without either",
 		Source:    configViewReference,
 		Faults: []Fault{
-			{"view-always-raw", HopTool, "a kubectl whose config view hides nothing"},
-			{"raw-ignored", HopTool, "a kubectl that ignores --raw"},
-			{"flatten-redacts", HopTool, "a kubectl that hides secrets with --flatten too"},
-			{"plugin-environment-hidden", HopTool, "a kubectl that hides the environment of credential plugins"},
+			{"view-always-raw", HopTool, "A-TOOL-01", "a kubectl whose config view hides nothing"},
+			{"raw-ignored", HopTool, "A-TOOL-01", "a kubectl that ignores --raw"},
+			{"flatten-redacts", HopTool, "A-TOOL-01", "a kubectl that hides secrets with --flatten too"},
+			{"plugin-environment-hidden", HopTool, "A-TOOL-01", "a kubectl that hides the environment of credential plugins"},
 		},
 	},
 }

@@ -14,11 +14,11 @@ const (
 
 // Faults that break more than one claim about access from a pod.
 var (
-	serviceRulesGone = Fault{"service-rules-gone", HopService, "stop kube-proxy, remove its rules for the Service kubernetes and drop what would leave the node for that address instead"}
-	tokenNotMounted  = Fault{"automount-off", HopMount, "create every ServiceAccount with automountServiceAccountToken: false"}
-	wrongRootCA      = Fault{"root-ca-wrong", HopTLS, "publish another authority in every kube-root-ca.crt"}
-	otherAudience    = Fault{"token-for-another-audience", HopAuthn, "have an admission policy ask for another audience in the token volume of every pod"}
-	dnsDown          = Fault{"dns-down", HopResolve, "scale CoreDNS to zero replicas"}
+	serviceRulesGone = Fault{"service-rules-gone", HopService, "A-SERVICE-03", "stop kube-proxy, remove its rules for the Service kubernetes and drop what would leave the node for that address instead"}
+	tokenNotMounted  = Fault{"automount-off", HopMount, "A-MOUNT-01", "create every ServiceAccount with automountServiceAccountToken: false"}
+	wrongRootCA      = Fault{"root-ca-wrong", HopTLS, "A-TLS-02", "publish another authority in every kube-root-ca.crt"}
+	otherAudience    = Fault{"token-for-another-audience", HopAuthn, "A-AUTHN-01", "have an admission policy ask for another audience in the token volume of every pod"}
+	dnsDown          = Fault{"dns-down", HopResolve, "A-RESOLVE-01", "scale CoreDNS to zero replicas"}
 )
 
 var inPodClaims = []Claim{
@@ -34,7 +34,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods},
 		Faults: []Fault{
 			tokenNotMounted, otherAudience,
-			{"service-account-swapped", HopAuthn, "have an admission policy change spec.serviceAccountName of every pod"},
+			{"service-account-swapped", HopAuthn, "A-AUTHN-05", "have an admission policy change spec.serviceAccountName of every pod"},
 		},
 	},
 	{
@@ -43,7 +43,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Faults: []Fault{
 			serviceRulesGone, wrongRootCA,
-			{"service-host-overridden", HopService, "have an admission policy set KUBERNETES_SERVICE_HOST to the pod's loopback address in every container"},
+			{"service-host-overridden", HopService, "A-SERVICE-04", "have an admission policy set KUBERNETES_SERVICE_HOST to the pod's loopback address in every container"},
 		},
 	},
 	{
@@ -52,7 +52,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Faults: []Fault{
 			dnsDown, serviceRulesGone,
-			{"dns-policy-changed", HopResolve, "have an admission policy set dnsPolicy: Default on every pod"},
+			{"dns-policy-changed", HopResolve, "A-RESOLVE-01", "have an admission policy set dnsPolicy: Default on every pod"},
 		},
 	},
 	{
@@ -68,7 +68,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Faults: []Fault{
 			tokenNotMounted, wrongRootCA,
-			{"root-ca-publisher-stopped", HopController, "stop kube-controller-manager once the namespace has its kube-root-ca.crt"},
+			{"root-ca-publisher-stopped", HopController, "A-CONTROLLER-01", "stop kube-controller-manager once the namespace has its kube-root-ca.crt"},
 		},
 	},
 	{
@@ -77,7 +77,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Faults: []Fault{
 			tokenNotMounted,
-			{"namespace-file-wrong", HopMount, "have an admission policy project the pod's name as the file namespace"},
+			{"namespace-file-wrong", HopMount, "A-MOUNT-02", "have an admission policy project the pod's name as the file namespace"},
 		},
 	},
 	{
@@ -86,7 +86,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionProxyInPod), Needs: []Feature{Pods, KubectlImage},
 		Faults: []Fault{
 			tokenNotMounted, serviceRulesGone,
-			{"sidecar-open-to-all", HopLocalProxy, "have an admission policy add --address=0.0.0.0 to the sidecar's command"},
+			{"sidecar-open-to-all", HopLocalProxy, "A-PROXY-04", "have an admission policy add --address=0.0.0.0 to the sidecar's command"},
 		},
 	},
 	{

@@ -2,10 +2,10 @@ package catalog
 
 // Faults that break more than one claim about kubectl proxy.
 var (
-	locationIgnored   = Fault{"location-ignored", HopConfig, "a kubectl whose proxy does not read KUBECONFIG"}
-	proxyKilled       = Fault{"proxy-killed", HopLocalProxy, "a kubectl whose proxy ends as soon as it serves"}
-	prefixMoved       = Fault{"prefix-moved", HopLocalProxy, "a kubectl whose proxy serves the API below another prefix"}
-	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "a kubectl whose proxy listens on every address"}
+	locationIgnored   = Fault{"location-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy does not read KUBECONFIG"}
+	proxyKilled       = Fault{"proxy-killed", HopLocalProxy, "A-PROXY-01", "a kubectl whose proxy ends as soon as it serves"}
+	prefixMoved       = Fault{"prefix-moved", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy serves the API below another prefix"}
+	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy listens on every address"}
 )
 
 var kubectlProxyClaims = []Claim{
@@ -15,7 +15,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Faults: []Fault{
 			locationIgnored, apiServerDown,
-			{"context-ignored", HopConfig, "a kubectl whose proxy ignores --context"},
+			{"context-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy ignores --context"},
 		},
 	},
 	{
@@ -23,7 +23,7 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "kubectl proxy verifies the API server by the certificate authority in its kubeconfig: to a server with another certificate it sends no request and no token, and it answers 500",
 		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{OwnCA},
 		Faults: []Fault{
-			{"kubectl-verification-off", HopTLS, "a kubectl that does not verify the server's certificate"},
+			{"kubectl-verification-off", HopTLS, "A-TLS-08", "a kubectl that does not verify the server's certificate"},
 			apiServerDown,
 		},
 	},
@@ -32,7 +32,7 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "kubectl proxy makes a request without a credential one of its kubeconfig's user, who gets what the same request alone is refused, and passes on the 401 that a bad credential gets",
 		Source:   accessCluster(sectionRESTAPI),
 		Faults: []Fault{
-			{"credentials-dropped", HopAuthn, "a kubectl that sends no credential"},
+			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
 			anonymousLetIn,
 			apiServerDown,
 		},
@@ -42,8 +42,8 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "kubectl proxy passes GET, POST, PATCH, DELETE and the stream of a watch on to the API server and back, as long as it runs",
 		Source:   accessCluster(sectionKubectlProxy),
 		Faults: []Fault{
-			{"methods-rejected", HopLocalProxy, "a kubectl whose proxy rejects PATCH"},
-			{"stream-buffered", HopLocalProxy, "a kubectl whose proxy passes an answer on once it is complete"},
+			{"methods-rejected", HopLocalProxy, "A-PROXY-02", "a kubectl whose proxy rejects PATCH"},
+			{"stream-buffered", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy passes an answer on once it is complete"},
 			proxyKilled, locationIgnored, apiServerDown,
 		},
 	},
@@ -52,7 +52,7 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "kubectl proxy --port=8080 listens on port 8080 of 127.0.0.1 and of no other address, and fails when the port is taken",
 		Source:   accessCluster(sectionKubectlProxy),
 		Faults: []Fault{
-			{"port-ignored", HopLocalProxy, "a kubectl whose proxy ignores --port"},
+			{"port-ignored", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy ignores --port"},
 			listensEverywhere,
 			proxyKilled, apiServerDown,
 		},
@@ -68,7 +68,7 @@ var kubectlProxyClaims = []Claim{
 		Sentence: "what the root of the API gives through kubectl proxy is JSON with the kind APIVersions, versions, and a serverAddress for each clientCIDR",
 		Source:   accessCluster(sectionKubectlProxy),
 		Faults: []Fault{
-			{"files-instead", HopLocalProxy, "a kubectl whose proxy serves a folder of files below /api/"},
+			{"files-instead", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy serves a folder of files below /api/"},
 			prefixMoved, apiServerDown,
 		},
 	},
@@ -78,7 +78,7 @@ var kubectlProxyClaims = []Claim{
 		Deviation: "the page says to replace localhost by [::1] for IPv6; the proxy listens on 127.0.0.1 alone, and its default --accept-hosts does not match [::1]",
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Faults: []Fault{
-			{"hosts-all-accepted", HopLocalProxy, "a kubectl whose proxy accepts every host"},
+			{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"},
 			listensEverywhere,
 			apiServerDown,
 		},

@@ -9,13 +9,13 @@ var proxyURLs = Source{Page: "tasks/access-application-cluster/access-cluster-se
 
 // Faults that break more than one claim about the API server's proxy.
 var (
-	selectorWrong      = Fault{"selector-wrong", HopEndpoint, "have an admission policy change the selector of every Service"}
-	podsUnreachable    = Fault{"pods-unreachable", HopBackend, "drop what the control plane's nodes send to the pods' addresses"}
-	proxyRightMissing  = Fault{"proxy-right-missing", HopAuthz, "run as a user who may not get services/proxy, pods/proxy and nodes/proxy"}
-	backendWithoutTLS  = Fault{"backend-without-tls", HopBackend, "have an admission policy take the certificate off the backend's command"}
-	backendOnlyTLS     = Fault{"backend-only-tls", HopBackend, "have an admission policy give every backend a certificate"}
-	queryDropped       = Fault{"query-dropped", HopBackend, "put a reverse proxy in front of the API server that drops query strings"}
-	hostnamesIdentical = Fault{"hostnames-identical", HopBackend, "have an admission policy give every backend the same host name, as if one took all requests"}
+	selectorWrong      = Fault{"selector-wrong", HopEndpoint, "A-ENDPOINT-01", "have an admission policy change the selector of every Service"}
+	podsUnreachable    = Fault{"pods-unreachable", HopBackend, "A-BACKEND-01", "drop what the control plane's nodes send to the pods' addresses"}
+	proxyRightMissing  = Fault{"proxy-right-missing", HopAuthz, "A-AUTHZ-01", "run as a user who may not get services/proxy, pods/proxy and nodes/proxy"}
+	backendWithoutTLS  = Fault{"backend-without-tls", HopBackend, "A-BACKEND-04", "have an admission policy take the certificate off the backend's command"}
+	backendOnlyTLS     = Fault{"backend-only-tls", HopBackend, "A-BACKEND-04", "have an admission policy give every backend a certificate"}
+	queryDropped       = Fault{"query-dropped", HopBackend, "A-BACKEND-03", "put a reverse proxy in front of the API server that drops query strings"}
+	hostnamesIdentical = Fault{"hostnames-identical", HopBackend, "A-BACKEND-03", "have an admission policy give every backend the same host name, as if one took all requests"}
 )
 
 var serviceClaims = []Claim{
@@ -36,8 +36,8 @@ var serviceClaims = []Claim{
 		Sentence: "the API server's proxy reaches the kubelet of each node, with its port or without, answers 404 for no such node, and is forbidden to a user without the right",
 		Source:   soManyProxies,
 		Faults: []Fault{
-			{"kubelet-stopped", HopNode, "stop the kubelet of a worker"},
-			{"kubelet-port-blocked", HopNode, "drop what arrives at a worker's kubelet port"},
+			{"kubelet-stopped", HopNode, "A-NODE-01", "stop the kubelet of a worker"},
+			{"kubelet-port-blocked", HopNode, "A-NODE-01", "drop what arrives at a worker's kubelet port"},
 			proxyRightMissing,
 		},
 	},

@@ -2,18 +2,18 @@ package catalog
 
 // Faults that break more than one claim about tokens.
 var (
-	controllerManagerDown = Fault{"controller-manager-down", HopController, "stop kube-controller-manager"}
+	controllerManagerDown = Fault{"controller-manager-down", HopController, "A-CONTROLLER-01", "stop kube-controller-manager"}
 	// Without a key there is no token controller; the others run.
-	signingKeyMissing = Fault{"signing-key-missing", HopController, "take --service-account-private-key-file from kube-controller-manager"}
+	signingKeyMissing = Fault{"signing-key-missing", HopController, "A-CONTROLLER-01", "take --service-account-private-key-file from kube-controller-manager"}
 	// The token controller signs with a key that the API server does not know.
-	signingKeyWrong    = Fault{"signing-key-wrong", HopAuthn, "give kube-controller-manager another --service-account-private-key-file than the API server's"}
-	describeReworded   = Fault{"describe-reworded", HopTool, "a kubectl whose describe writes Token: for token:"}
-	tokenInvented      = Fault{"describe-invents-token", HopTool, "a kubectl whose describe shows a token that is not there"}
-	minifyIgnored      = Fault{"minify-ignored", HopConfig, "a kubectl that ignores --minify"}
-	serverNamedTwice   = Fault{"server-named-twice", HopConfig, "a kubeconfig with a tls-server-name"}
-	discoveryUnbound   = Fault{"discovery-unbound", HopAuthz, "take the group system:authenticated out of the ClusterRoleBinding system:discovery"}
-	verificationOff    = Fault{"verification-off", HopTLS, "a curl that verifies no certificate"}
-	addressNotInServer = Fault{"address-not-in-certificate", HopTLS, "a kubeconfig whose server is at an address that its certificate is not for"}
+	signingKeyWrong    = Fault{"signing-key-wrong", HopAuthn, "A-AUTHN-01", "give kube-controller-manager another --service-account-private-key-file than the API server's"}
+	describeReworded   = Fault{"describe-reworded", HopTool, "A-TOOL-01", "a kubectl whose describe writes Token: for token:"}
+	tokenInvented      = Fault{"describe-invents-token", HopTool, "A-TOOL-01", "a kubectl whose describe shows a token that is not there"}
+	minifyIgnored      = Fault{"minify-ignored", HopConfig, "A-CONFIG-14", "a kubectl that ignores --minify"}
+	serverNamedTwice   = Fault{"server-named-twice", HopConfig, "A-CONFIG-14", "a kubeconfig with a tls-server-name"}
+	discoveryUnbound   = Fault{"discovery-unbound", HopAuthz, "A-AUTHZ-01", "take the group system:authenticated out of the ClusterRoleBinding system:discovery"}
+	verificationOff    = Fault{"verification-off", HopTLS, "A-TLS-08", "a curl that verifies no certificate"}
+	addressNotInServer = Fault{"address-not-in-certificate", HopTLS, "A-TLS-03", "a kubeconfig whose server is at an address that its certificate is not for"}
 )
 
 var tokenClaims = []Claim{
@@ -55,7 +55,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Faults: []Fault{
 			minifyIgnored,
-			{"first-context-taken", HopConfig, "a kubectl whose config view is of the first context, not the current one"},
+			{"first-context-taken", HopConfig, "A-CONFIG-14", "a kubectl whose config view is of the first context, not the current one"},
 		},
 	},
 	{
@@ -64,7 +64,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Faults: []Fault{
 			controllerManagerDown,
-			{"namespace-ignored", HopTool, "a kubectl that ignores the namespace of the context"},
+			{"namespace-ignored", HopTool, "A-TOOL-01", "a kubectl that ignores the namespace of the context"},
 		},
 	},
 	{
@@ -79,7 +79,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Faults: []Fault{
 			controllerManagerDown, signingKeyWrong, discoveryUnbound,
-			{"serviceaccounts-may-view", HopAuthz, "bind the ClusterRole view to the group system:serviceaccounts"},
+			{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"},
 		},
 	},
 	{
@@ -88,7 +88,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
 		Faults: []Fault{
 			controllerManagerDown, verificationOff,
-			{"insecure-ignored", HopTLS, "a curl that ignores --insecure"},
+			{"insecure-ignored", HopTLS, "A-TLS-02", "a curl that ignores --insecure"},
 		},
 	},
 	{
@@ -97,7 +97,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
 		Faults: []Fault{
 			controllerManagerDown, verificationOff, addressNotInServer,
-			{"authority-in-system-store", HopTLS, "add the cluster's authority to those that the machine trusts"},
+			{"authority-in-system-store", HopTLS, "A-TLS-08", "add the cluster's authority to those that the machine trusts"},
 		},
 	},
 }

@@ -12,10 +12,12 @@ import (
 
 // Code is the stable name of a diagnosis: A, the hop and a number. A code is
 // never used for anything else, nor used again after it has been given up.
-type Code string
+type Code = catalog.Code
 
 // The codes, in the order of the hops.
 const (
+	ToolDeviates      Code = "A-TOOL-01"
+	ToolFailed        Code = "A-TOOL-02"
 	ConfigMissing     Code = "A-CONFIG-01"
 	ConfigUnreadable  Code = "A-CONFIG-02"
 	ConfigMalformed   Code = "A-CONFIG-03"
@@ -29,8 +31,18 @@ const (
 	ConfigPlugin      Code = "A-CONFIG-11"
 	ConfigAuthority   Code = "A-CONFIG-12"
 	ConfigInvalid     Code = "A-CONFIG-13"
+	ConfigElsewhere   Code = "A-CONFIG-14"
+	ProxyDown         Code = "A-PROXY-01"
+	ProxyFiltered     Code = "A-PROXY-02"
+	ProxyUpstream     Code = "A-PROXY-03"
+	ProxyOpen         Code = "A-PROXY-04"
+	ProxyDeviates     Code = "A-PROXY-05"
+	ControllerIdle    Code = "A-CONTROLLER-01"
+	MountMissing      Code = "A-MOUNT-01"
+	MountWrong        Code = "A-MOUNT-02"
 	ResolveNoHost     Code = "A-RESOLVE-01"
 	ResolveFailed     Code = "A-RESOLVE-02"
+	ResolveElsewhere  Code = "A-RESOLVE-03"
 	DialRefused       Code = "A-DIAL-01"
 	DialTimeout       Code = "A-DIAL-02"
 	DialUnreachable   Code = "A-DIAL-03"
@@ -44,11 +56,15 @@ const (
 	TLSClientRejected Code = "A-TLS-05"
 	TLSTimeout        Code = "A-TLS-06"
 	TLSBroken         Code = "A-TLS-07"
+	TLSTrusting       Code = "A-TLS-08"
 	AuthnRefused      Code = "A-AUTHN-01"
 	AuthnAnonymous    Code = "A-AUTHN-02"
 	AuthnExpired      Code = "A-AUTHN-03"
+	AuthnLetIn        Code = "A-AUTHN-04"
+	AuthnSomebodyElse Code = "A-AUTHN-05"
 	AuthzDenied       Code = "A-AUTHZ-01"
 	AuthzNotAsked     Code = "A-AUTHZ-02"
+	AuthzLetIn        Code = "A-AUTHZ-03"
 	APIServerError    Code = "A-API-01"
 	APINotKubernetes  Code = "A-API-02"
 	APIBroken         Code = "A-API-03"
@@ -56,6 +72,21 @@ const (
 	APINotReady       Code = "A-API-05"
 	APIUnexpected     Code = "A-API-06"
 	APIUnavailable    Code = "A-API-07"
+	APIDeviates       Code = "A-API-08"
+	ServiceMissing    Code = "A-SERVICE-01"
+	ServiceNoPort     Code = "A-SERVICE-02"
+	ServiceSilent     Code = "A-SERVICE-03"
+	ServiceRefused    Code = "A-SERVICE-04"
+	EndpointNone      Code = "A-ENDPOINT-01"
+	NodeUnreachable   Code = "A-NODE-01"
+	NodeMissing       Code = "A-NODE-02"
+	NodeRefuses       Code = "A-NODE-03"
+	BackendDown       Code = "A-BACKEND-01"
+	BackendStatus     Code = "A-BACKEND-02"
+	BackendDeviates   Code = "A-BACKEND-03"
+	BackendNotTLS     Code = "A-BACKEND-04"
+	BackendBroken     Code = "A-BACKEND-05"
+	BackendTimeout    Code = "A-BACKEND-06"
 	WalkStopped       Code = "A-WALK-01"
 )
 
@@ -88,10 +119,21 @@ const (
 	docTrouble    = "https://kubernetes.io/docs/tasks/debug/debug-cluster/troubleshoot-kubectl/"
 	docProxy      = docKubeconfig + "#proxy"
 	docPriority   = "https://kubernetes.io/docs/concepts/cluster-administration/flow-control/"
+	docKubectl    = "https://kubernetes.io/docs/reference/kubectl/generated/"
+	docLocalProxy = docKubectl + "kubectl_proxy/"
+	docSA         = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
+	docFromPod    = "https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/"
+	docServices   = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
+	docDNS        = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/"
+	docThrough    = "https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/"
+	docNodes      = "https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/"
+	docComponents = "https://kubernetes.io/docs/concepts/overview/components/"
 )
 
 // diagnoses is the one table of all codes. Its order is that of the hops.
 var diagnoses = []Diagnosis{
+	{ToolDeviates, catalog.HopTool, catalog.Failed, "client does not do what its reference says", "run the command that the evidence shows by hand, with the client of another version beside it", docKubectl},
+	{ToolFailed, catalog.HopTool, catalog.Failed, "client ends with an error of its own", "run the command that the evidence shows by hand, with -v=8 where it is kubectl", docKubectl},
 	{ConfigMissing, catalog.HopConfig, catalog.Failed, "no such kubeconfig", "ls -l {target}; then give --kubeconfig or set KUBECONFIG", docKubeconfig},
 	{ConfigUnreadable, catalog.HopConfig, catalog.Failed, "kubeconfig cannot be read", "ls -ld {target}", docKubeconfig},
 	{ConfigMalformed, catalog.HopConfig, catalog.Failed, "not a kubeconfig", "kubectl config view --kubeconfig {target}", docKubeconfig},
@@ -105,8 +147,18 @@ var diagnoses = []Diagnosis{
 	{ConfigPlugin, catalog.HopConfig, catalog.Failed, "credential plugin gives no credential", "run the plugin by hand: kubectl config view --minify --kubeconfig {target} -o jsonpath='{.users[0].user.exec}'", docPlugins},
 	{ConfigAuthority, catalog.HopConfig, catalog.Failed, "certificate authority cannot be used", "kubectl config view --minify --raw --kubeconfig {target} -o jsonpath='{.clusters[0].cluster}'", docKubeconfig},
 	{ConfigInvalid, catalog.HopConfig, catalog.Failed, "kubeconfig contradicts itself", "kubectl config view --minify --kubeconfig {target}", docKubeconfig},
+	{ConfigElsewhere, catalog.HopConfig, catalog.Failed, "client goes by another configuration than the one that it is given", "kubectl config view --minify; kubectl get --raw /api -v=6", docKubeconfig},
+	{ProxyDown, catalog.HopLocalProxy, catalog.Refused, "kubectl proxy does not serve", "kubectl proxy --port=0, and look at what it prints", docLocalProxy},
+	{ProxyFiltered, catalog.HopLocalProxy, catalog.Forbidden, "kubectl proxy's own filter rejects the request", "compare the request with --accept-hosts, --accept-paths, --reject-paths and --reject-methods of kubectl proxy", docLocalProxy},
+	{ProxyUpstream, catalog.HopLocalProxy, catalog.ServerError, "kubectl proxy does not get through to the API server", "kubectl get --raw /api -v=6, with the kubeconfig of the proxy; its standard error says what broke", docLocalProxy},
+	{ProxyOpen, catalog.HopLocalProxy, catalog.Reached, "kubectl proxy lets in whom it should keep out", "ss -ltnp; look at --address and --accept-hosts of kubectl proxy", docLocalProxy},
+	{ProxyDeviates, catalog.HopLocalProxy, catalog.Failed, "kubectl proxy does not do what its reference says", "run it by hand with -v=6, with one of another version beside it", docLocalProxy},
+	{ControllerIdle, catalog.HopController, catalog.TimedOut, "controller does not do its part", "kubectl --namespace kube-system get pods --selector component=kube-controller-manager; kubectl --namespace kube-system logs --selector component=kube-controller-manager", docComponents},
+	{MountMissing, catalog.HopMount, catalog.Failed, "pod has no service account volume", "kubectl get pod,serviceaccount -o yaml; look for automountServiceAccountToken and for volumes[].projected", docSA},
+	{MountWrong, catalog.HopMount, catalog.Failed, "service account volume holds something else than it should", "kubectl get pod -o yaml; look at volumes[].projected, and for admission policies and webhooks that change it", docSA},
 	{ResolveNoHost, catalog.HopResolve, catalog.Unresolved, "no such host", "getent hosts {host}", docAccess},
 	{ResolveFailed, catalog.HopResolve, catalog.Unresolved, "name server gives no answer", "cat /etc/resolv.conf; getent hosts {host}", docAccess},
+	{ResolveElsewhere, catalog.HopResolve, catalog.Failed, "name has another address than it should", "getent hosts {host}; in a pod: cat /etc/resolv.conf; kubectl --namespace kube-system get configmap coredns -o yaml", docDNS},
 	{DialRefused, catalog.HopDial, catalog.Refused, "nothing accepts connections", "curl -k https://{target}/livez; is the API server running, and is this its port?", docTrouble},
 	{DialTimeout, catalog.HopDial, catalog.TimedOut, "no answer", "ip route get {host}; look for a firewall, a VPN that is down or a cluster that is gone", docTrouble},
 	{DialUnreachable, catalog.HopDial, catalog.Refused, "no way to the address", "ip route get {host}", docTrouble},
@@ -120,11 +172,15 @@ var diagnoses = []Diagnosis{
 	{TLSClientRejected, catalog.HopTLS, catalog.Unauthorized, "server rejects the client certificate", "kubectl config view --minify --raw -o jsonpath='{.users[0].user.client-certificate-data}' | base64 -d | openssl x509 -noout -issuer -dates", docAuthn},
 	{TLSTimeout, catalog.HopTLS, catalog.TimedOut, "no answer to the TLS handshake", "openssl s_client -connect {target} </dev/null; something accepts the connection and says nothing", docTrouble},
 	{TLSBroken, catalog.HopTLS, catalog.Refused, "TLS handshake broke off", "openssl s_client -connect {target} </dev/null", docTrouble},
+	{TLSTrusting, catalog.HopTLS, catalog.Reached, "client trusts a server that it should not", "run the command that the evidence shows by hand; look for a configuration that turns verification off", docAccess},
 	{AuthnRefused, catalog.HopAuthn, catalog.Unauthorized, "credential not accepted", "kubectl auth whoami; get a new credential for this cluster", docAuthn},
 	{AuthnAnonymous, catalog.HopAuthn, catalog.Forbidden, "caller is anonymous", "kubectl config view --minify; the user has no credential, or the server did not take it", docAuthn + "#anonymous-requests"},
 	{AuthnExpired, catalog.HopAuthn, catalog.Unauthorized, "credential has expired", "date -u; get a new token or client certificate for this cluster", docAuthn},
+	{AuthnLetIn, catalog.HopAuthn, catalog.Reached, "credential gets in that should not", "kubectl auth whoami --token=…; look at the authenticators that kube-apiserver is started with", docAuthn},
+	{AuthnSomebodyElse, catalog.HopAuthn, catalog.Reached, "caller is taken for somebody else", "kubectl auth whoami; compare the user with the credential's", docAuthn},
 	{AuthzDenied, catalog.HopAuthz, catalog.Forbidden, "caller may not do it", "kubectl auth can-i --list", docRBAC},
 	{AuthzNotAsked, catalog.HopAuthz, catalog.Forbidden, "caller may not ask what it may do", "kubectl get clusterrolebinding system:basic-user -o yaml", docAuthz},
+	{AuthzLetIn, catalog.HopAuthz, catalog.Reached, "caller may do what should be refused", "kubectl get clusterrolebindings,rolebindings --all-namespaces -o wide; look for system:anonymous, system:unauthenticated and wide groups", docRBAC},
 	{APIServerError, catalog.HopAPI, catalog.ServerError, "server error", "kubectl get --raw='/readyz?verbose'", docHealth},
 	{APINotKubernetes, catalog.HopAPI, catalog.Failed, "not a Kubernetes API", "curl -k {target}/version; compare host and port of clusters[].cluster.server", docTrouble},
 	{APIBroken, catalog.HopAPI, catalog.Refused, "answer broke off", "kubectl get --raw=/version -v=8; look for a load balancer that cuts connections and for restarts of the API server", docDebug},
@@ -132,6 +188,21 @@ var diagnoses = []Diagnosis{
 	{APINotReady, catalog.HopAPI, catalog.Unavailable, "API server is not ready", "kubectl get --raw='/readyz?verbose'", docHealth},
 	{APIUnexpected, catalog.HopAPI, catalog.BadRequest, "unexpected answer", "kubectl get --raw=/version -v=8", docPriority},
 	{APIUnavailable, catalog.HopAPI, catalog.Unavailable, "service unavailable", "kubectl get --raw='/readyz?verbose'", docHealth},
+	{APIDeviates, catalog.HopAPI, catalog.Failed, "API answers something else than documented", "kubectl get --raw /api -v=8, and compare with the evidence", docControl},
+	{ServiceMissing, catalog.HopService, catalog.NotFound, "no such object", "kubectl get services,pods --all-namespaces", docServices},
+	{ServiceNoPort, catalog.HopService, catalog.Unavailable, "Service has no such port", "kubectl get services --all-namespaces -o wide; compare spec.ports with the port that was asked for", docServices},
+	{ServiceSilent, catalog.HopService, catalog.TimedOut, "address of the Service does not lead to it", "kubectl --namespace kube-system get pods --selector k8s-app=kube-proxy -o wide; then look at the rules for the address on the pod's node", docServices},
+	{ServiceRefused, catalog.HopService, catalog.Refused, "nothing accepts connections at the address of the Service", "kubectl get service,endpointslices; a Service without endpoints refuses; for the API compare env | grep KUBERNETES_ in the pod with kubectl get service kubernetes", docFromPod},
+	{EndpointNone, catalog.HopEndpoint, catalog.Unavailable, "Service has no ready endpoint", "kubectl get endpointslices --all-namespaces; compare the Service's selector with the pods' labels and their readiness", docServices},
+	{NodeUnreachable, catalog.HopNode, catalog.Unavailable, "kubelet does not answer the API server", "kubectl get nodes -o wide; then systemctl status kubelet on the node, and the way from the API server to its port 10250", docNodes},
+	{NodeMissing, catalog.HopNode, catalog.NotFound, "no such node", "kubectl get nodes", docNodes},
+	{NodeRefuses, catalog.HopNode, catalog.Forbidden, "kubelet refuses the API server", "kubectl get clusterrolebindings -o wide | grep kubelet; compare --kubelet-client-certificate of kube-apiserver with the kubelet's client authority", docNodes},
+	{BackendDown, catalog.HopBackend, catalog.Unavailable, "API server does not reach the backend", "kubectl get pods,endpointslices --all-namespaces -o wide; compare targetPort with the port that the pod listens on, then look for NetworkPolicies and routes", docThrough},
+	{BackendStatus, catalog.HopBackend, catalog.ServerError, "backend itself answers with an error", "kubectl logs of the pod behind the Service", docThrough},
+	{BackendDeviates, catalog.HopBackend, catalog.Failed, "backend gives another answer than it should", "compare the request in the evidence with what the pod got: kubectl logs of the pod behind the Service", docThrough},
+	{BackendNotTLS, catalog.HopBackend, catalog.NotTLS, "one of API server and backend does not speak TLS", "put https: before the Service's name, or take it away: /services/https:NAME:PORT/proxy/", docThrough},
+	{BackendBroken, catalog.HopBackend, catalog.Refused, "backend breaks its answer off", "kubectl logs --previous of the pod behind the Service", docThrough},
+	{BackendTimeout, catalog.HopBackend, catalog.TimedOut, "backend does not answer in time", "kubectl logs of the pod behind the Service; ask it from a pod beside it", docThrough},
 	{WalkStopped, "", catalog.Unknown, "walk was stopped by its caller", "give it more time and try again", docControl},
 }
 

@@ -66,7 +66,7 @@ var layers = []layer{
 	{"framework/poll", []string{"framework/probe", "framework/catalog"}},
 	{"framework/access", []string{"framework/access", "framework/poll", "framework/probe", "framework/catalog"}},
 	{"framework/cluster", []string{"framework/cluster", "framework/poll", "framework/probe", "framework/catalog", "fixtures"}},
-	{"framework/fault", []string{"framework/fault", "framework/access", "framework/cluster", "framework/poll", "framework/probe", "framework/catalog"}},
+	{"framework/fault", []string{"framework/fault", "fixtures", "framework/access", "framework/cluster", "framework/poll", "framework/probe", "framework/catalog"}},
 	{"framework/harness", []string{"framework", "reports", "fixtures"}},
 	{"reports", []string{"framework/probe", "framework/catalog"}},
 	{"suites", []string{"suites", "framework", "fixtures"}},

@@ -84,9 +84,10 @@ type claimRow struct {
 }
 
 type faultRow struct {
-	Name string      `json:"name"`
-	Hop  catalog.Hop `json:"hop"`
-	How  string      `json:"how"`
+	Name string       `json:"name"`
+	Hop  catalog.Hop  `json:"hop"`
+	Code catalog.Code `json:"code"`
+	How  string       `json:"how"`
 }
 
 func rowOf(c catalog.Claim) claimRow {

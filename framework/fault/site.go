@@ -1,0 +1,131 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/cluster"
+)
+
+// Site is a cluster and the way to it, to be broken.
+type Site struct {
+	// Ref is the cluster as a run is given it. A Client fault changes it.
+	Ref cluster.Ref
+	// Env is added to the environment of the run, each entry "NAME=value".
+	Env []string
+	// Dir is a folder, mode 0700, for what the fault has on disk. It goes with
+	// the site.
+	Dir string
+	// Config and Client are the healthy way to the cluster.
+	Config *rest.Config
+	Client kubernetes.Interface
+	// Log gets a line per event, nil for none.
+	Log io.Writer
+
+	undo []func()
+}
+
+// NewSite returns the site of a healthy cluster. Dir may be empty for healing.
+func NewSite(ref cluster.Ref, dir string, log io.Writer) (*Site, error) {
+	config, err := ref.RESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client for %q: %w", config.Host, err)
+	}
+	if log == nil {
+		log = io.Discard
+	}
+	return &Site{Ref: ref, Dir: dir, Config: config, Client: client, Log: log}, nil
+}
+
+// Defer has f called when the site is closed, last first: for the servers of a
+// Client fault.
+func (s *Site) Defer(f func()) { s.undo = append(s.undo, f) }
+
+// Close ends what Defer was told of and removes the folder.
+func (s *Site) Close() error {
+	for _, f := range slices.Backward(s.undo) {
+		f()
+	}
+	s.undo = nil
+	if s.Dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.Dir)
+}
+
+func (s *Site) logf(format string, args ...any) { fmt.Fprintf(s.Log, format+"\n", args...) }
+
+// ControlPlane returns the name of the first control plane node, Worker that of
+// the first other one; "" where there is none.
+func (s *Site) ControlPlane() string { return s.firstNode(true) }
+
+// Worker is described with ControlPlane.
+func (s *Site) Worker() string { return s.firstNode(false) }
+
+func (s *Site) firstNode(controlPlane bool) string {
+	for _, n := range s.Ref.Nodes {
+		if n.ControlPlane == controlPlane {
+			return n.Name
+		}
+	}
+	return ""
+}
+
+// policiesSince is the version that serves MutatingAdmissionPolicy as v1.
+var policiesSince = version.MustParseGeneric("1.36.0")
+
+func (s *Site) missing(n Need) string {
+	switch n {
+	case Nodes:
+		if s.Ref.Engine == "" {
+			return "the nodes cannot be entered"
+		}
+		if s.ControlPlane() == "" {
+			return "no node is known as a control plane"
+		}
+	case Worker:
+		if s.Worker() == "" {
+			return "the cluster has no worker"
+		}
+	case AdmissionPolicies:
+		v, err := version.ParseSemantic(s.Ref.KubernetesVersion)
+		if err != nil || v.LessThan(policiesSince) {
+			return fmt.Sprintf("Kubernetes %s serves no MutatingAdmissionPolicy", s.Ref.KubernetesVersion)
+		}
+	}
+	return ""
+}
+
+// OnNode runs a shell script, with sh -ec, on a node of kind's and returns what
+// it printed. The error has what it printed to standard error.
+func (s *Site) OnNode(ctx context.Context, node, script string) (string, error) {
+	if s.Ref.Engine == "" || node == "" {
+		return "", errors.New("entering a node: the nodes of this cluster cannot be entered")
+	}
+	cmd := exec.CommandContext(ctx, s.Ref.Engine, "exec", "-i", node, "sh", "-e")
+	cmd.Env = append(os.Environ(), s.Ref.EngineEnv...)
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.Output()
+	if err != nil {
+		said := ""
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			said = ": " + strings.TrimSpace(string(exit.Stderr))
+		}
+		return string(out), fmt.Errorf("running a script on node %q: %w%s", node, err, said)
+	}
+	return string(out), nil
+}
