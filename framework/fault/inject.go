@@ -39,7 +39,7 @@ func Start(ctx context.Context, l *ledger.Ledger, f Fault, s *Site) (*Injected, 
 	}
 	i := &Injected{Fault: f, Site: s, l: l}
 	if f.Scope == Cluster {
-		ref, err := json.Marshal(s.Ref)
+		ref, err := json.Marshal(s.healthy)
 		if err != nil {
 			return nil, fmt.Errorf("noting fault %q: %w", f.Name, err)
 		}
@@ -70,7 +70,9 @@ func (i *Injected) Heal(ctx context.Context) error {
 	return errors.Join(err, i.Site.Close())
 }
 
+// heal goes by the healthy way, whatever the fault has made of the run's.
 func heal(ctx context.Context, f Fault, s *Site) error {
+	s.Ref = s.healthy
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(f.HealTime, DefaultHealTime))
 	defer cancel()
 	if f.Heal != nil {

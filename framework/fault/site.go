@@ -19,7 +19,8 @@ import (
 
 // Site is a cluster and the way to it, to be broken.
 type Site struct {
-	// Ref is the cluster as a run is given it. A Client fault changes it.
+	// Ref is the cluster as a run is given it. A fault may change it; healing
+	// makes it the healthy one again.
 	Ref cluster.Ref
 	// Env is added to the environment of the run, each entry "NAME=value".
 	Env []string
@@ -32,7 +33,9 @@ type Site struct {
 	// Log gets a line per event, nil for none.
 	Log io.Writer
 
-	undo []func()
+	// healthy is Ref as it was before any fault.
+	healthy cluster.Ref
+	undo    []func()
 }
 
 // NewSite returns the site of a healthy cluster. Dir may be empty for healing.
@@ -48,7 +51,7 @@ func NewSite(ref cluster.Ref, dir string, log io.Writer) (*Site, error) {
 	if log == nil {
 		log = io.Discard
 	}
-	return &Site{Ref: ref, Dir: dir, Config: config, Client: client, Log: log}, nil
+	return &Site{Ref: ref, Dir: dir, Config: config, Client: client, Log: log, healthy: ref}, nil
 }
 
 // Defer has f called when the site is closed, last first: for the servers of a
