@@ -8,6 +8,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // EntryName is the name under which a spec attaches its Entry, with Ginkgo's
@@ -26,6 +27,8 @@ type Entry struct {
 	Hop   catalog.Hop `json:"hop,omitempty"`
 	Code  string      `json:"code,omitempty"`
 	Steps []Step      `json:"steps,omitempty"`
+	// Trace is what happened at each hop of the path, in its order.
+	Trace []probe.Step `json:"trace,omitempty"`
 }
 
 // String keeps Ginkgo's console reporter from printing the evidence as a Go
@@ -93,6 +96,9 @@ func entryOf(spec types.SpecReport) (Entry, bool) {
 			whole.Hop, whole.Code = e.Hop, e.Code
 		}
 		whole.Steps = append(whole.Steps, e.Steps...)
+		if len(e.Trace) > 0 {
+			whole.Trace = e.Trace
+		}
 	}
 	return whole, found
 }

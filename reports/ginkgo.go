@@ -116,7 +116,7 @@ func judge(c catalog.Claim, spec types.SpecReport) Claim {
 	entry, _ := entryOf(spec)
 	one := describe(c)
 	one.Duration = Duration(spec.RunTime.Round(time.Millisecond))
-	one.Hop, one.Code = entry.Hop, clean(entry.Code)
+	one.Hop, one.Code, one.Trace = entry.Hop, clean(entry.Code), entry.Trace
 	for _, s := range entry.Steps {
 		s.What, s.Command = clip(clean(s.What), maxCommand), clip(clean(s.Command), maxCommand)
 		one.Steps = append(one.Steps, s)

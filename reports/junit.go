@@ -11,6 +11,7 @@ import (
 	"github.com/onsi/ginkgo/v2/reporters"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 const (
@@ -119,9 +120,10 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 		Classname: string(c.Path),
 		Status:    string(c.Verdict),
 		Time:      seconds(time.Duration(c.Duration)),
-		Properties: properties(
+		Properties: properties(append([]string{
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
-			"verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code),
+			"verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code,
+		}, traceProperties(c.Trace)...)...),
 	}
 	message := clip(c.Reason, maxJUnitMessage)
 	switch c.Verdict {
@@ -133,6 +135,27 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 		tc.Skipped = &reporters.JUnitSkipped{Message: string(c.Verdict) + ": " + message}
 	}
 	return tc
+}
+
+// traceProperties returns a name and a value for each hop that was reached.
+func traceProperties(trace []probe.Step) (pairs []string) {
+	for _, s := range trace {
+		if s.State != probe.OK && s.State != probe.Broken {
+			continue
+		}
+		text := string(s.State)
+		if s.Duration != 0 {
+			text += " " + s.Duration.Round(10*time.Microsecond).String()
+		}
+		if s.Target != "" {
+			text += " at " + s.Target
+		}
+		if s.Saw != "" {
+			text += ": " + s.Saw
+		}
+		pairs = append(pairs, "trace."+string(s.Hop), clip(clean(text), maxJUnitMessage))
+	}
+	return pairs
 }
 
 // seconds returns the seconds of d to the millisecond. Duration.Seconds would

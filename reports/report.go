@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 const (
@@ -132,6 +133,9 @@ type Claim struct {
 	Hop      catalog.Hop `json:"hop,omitempty"`
 	Code     string      `json:"code,omitempty"`
 	Duration Duration    `json:"duration"`
+	// Trace is what happened at each hop of the path, in its order, up to the
+	// first that broke.
+	Trace []probe.Step `json:"trace,omitempty"`
 	// Steps are the evidence, in the order in which it was taken.
 	Steps []Step `json:"steps,omitempty"`
 }

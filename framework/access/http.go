@@ -51,8 +51,12 @@ func Do(ctx context.Context, client *http.Client, q Request) Result {
 	r.Duration = time.Since(start)
 	if err != nil {
 		r.Stderr = err.Error()
-		if r.Outcome = classify(r.Stderr); errors.Is(err, context.Canceled) {
+		r.Outcome = classify(r.Stderr)
+		// A caller who gives up for a reason of his own has waited in vain.
+		if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
 			r.Outcome, r.Err = catalog.Unknown, err
+		} else if cause != nil {
+			r.Outcome = catalog.TimedOut
 		}
 		return r
 	}

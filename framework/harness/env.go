@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"k8s.io/client-go/kubernetes"
@@ -33,8 +32,13 @@ type Env struct {
 	ctx       context.Context
 	dir       string
 	namespace string
-	hop       catalog.Hop
-	entry     reports.Entry
+	// hop, code and target are those that are blamed when the next assertion
+	// fails.
+	hop    catalog.Hop
+	code   catalog.Code
+	target string
+	walker func(context.Context) probe.Trace
+	entry  reports.Entry
 }
 
 // current is the spec that this process runs, nil between specs. A Ginkgo
@@ -56,6 +60,9 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 
 // end stores the evidence. It also runs when the spec has failed or skipped.
 func (e *Env) end() {
+	if e.entry.Verdict == "" && e.entry.Trace == nil {
+		e.entry.Trace = e.healthyTrace()
+	}
 	ginkgo.AddReportEntry(reports.EntryName, e.entry, ginkgo.ReportEntryVisibilityNever)
 	current = nil
 }
@@ -63,7 +70,7 @@ func (e *Env) end() {
 // At says which hop the assertions that follow are about: it is blamed when one
 // of them fails and the way to the API server is whole.
 func (e *Env) At(hop catalog.Hop) *Env {
-	e.hop = hop
+	e.hop, e.code = hop, probe.Unmet(hop, catalog.Unknown, catalog.Unknown)
 	return e
 }
 
@@ -71,12 +78,12 @@ func (e *Env) At(hop catalog.Hop) *Env {
 // the result for further assertions.
 func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) access.Result {
 	ginkgo.GinkgoHelper()
-	e.At(hop)
-	e.record(hop, what, r, want)
+	e.At(hop).record(hop, what, r, want)
 	if r.Err != nil && r.Outcome == catalog.Unknown {
 		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
 	}
 	if r.Outcome != want {
+		e.code = access.Diagnose(hop, r, want)
 		fail(fmt.Sprintf("%s: want %s, got %s\n%s", what, want, r.Outcome, r.Summary()), 1)
 	}
 	return r
@@ -86,8 +93,7 @@ func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.O
 // its own way. A request that could not be made ends the spec.
 func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 	ginkgo.GinkgoHelper()
-	e.At(hop)
-	e.record(hop, what, r, catalog.Unknown)
+	e.At(hop).record(hop, what, r, catalog.Unknown)
 	if r.Err != nil && r.Outcome == catalog.Unknown {
 		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
 	}
@@ -95,6 +101,7 @@ func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 }
 
 func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
+	e.target = r.Command
 	e.entry.Steps = append(e.entry.Steps, reports.Step{
 		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,
 		Status: r.Status, Exit: r.Exit, Milliseconds: r.Duration.Milliseconds(),
@@ -120,10 +127,11 @@ func (e *Env) Held(hop catalog.Hop, err error) {
 	}
 }
 
-// Inconclusive ends the spec without blaming the cluster.
+// Inconclusive ends the spec without blaming the cluster. Where the way to the
+// API server is broken, the reason says so.
 func (e *Env) Inconclusive(reason string) {
 	ginkgo.GinkgoHelper()
-	e.entry.Verdict, e.entry.Reason = catalog.Inconclusive, probe.Redact(reason)
+	e.entry.Verdict, e.entry.Reason = catalog.Inconclusive, e.explain(probe.Redact(reason))
 	ginkgo.Fail("inconclusive: " + e.entry.Reason)
 }
 
@@ -136,40 +144,6 @@ func (e *Env) WriteFile(name, content string) string {
 	path := filepath.Join(e.dir, name)
 	e.Require(os.WriteFile(path, []byte(content), 0o600), "writing "+name)
 	return path
-}
-
-// diagnosis bounds the walk that names the broken hop, after a failure.
-const diagnosis = 5 * time.Second
-
-// fail is Gomega's fail handler: it names the hop that broke before the message
-// of the assertion. The way to the API server is walked first, since whatever is
-// broken there breaks every claim.
-func fail(message string, callerSkip ...int) {
-	skip := 1
-	if len(callerSkip) > 0 {
-		skip += callerSkip[0]
-	}
-	message = probe.Redact(message)
-	if e := current; e != nil && e.entry.Verdict == "" {
-		message = e.blame(message)
-	}
-	ginkgo.Fail(message, skip)
-}
-
-func (e *Env) blame(message string) string {
-	// The spec's own time may be over; that is when a diagnosis is wanted most.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
-	defer cancel()
-	trace := probe.Walk(ctx, probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context})
-	e.entry.Hop = e.hop
-	if step, broken := trace.Broken(); broken {
-		e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
-		message = trace.Summary() + "\n" + message
-	} else {
-		message = fmt.Sprintf("%s broke on the path %q: %s", e.hop, e.Claim.Path, message)
-	}
-	e.entry.Reason = message
-	return message
 }
 
 // require fails a node of the suite itself.

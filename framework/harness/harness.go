@@ -83,6 +83,8 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 			defer cancel()
 			env := begin(bounded, claim)
 			defer env.end()
+			bounded, stop := env.guard(bounded)
+			defer stop()
 			body(bounded, env)
 			env.checkNothingPulled(bounded)
 		})

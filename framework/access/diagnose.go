@@ -1,0 +1,65 @@
+package access
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
+)
+
+// Words by which clients and servers tell one cause from another that has the
+// same outcome. Each was seen.
+var (
+	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch"}
+	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired"}
+	saysNoTLS     = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
+)
+
+// Diagnose returns the diagnosis of a result at a hop where another outcome was
+// wanted.
+func Diagnose(hop catalog.Hop, r Result, want catalog.Outcome) catalog.Code {
+	got := r.Outcome
+	text := strings.ToLower(r.Stderr + "\n" + r.Stdout)
+	status, own := APIStatus(r)
+	switch {
+	case hop == catalog.HopTLS && got == catalog.Untrusted && says(text, saysOtherName):
+		return probe.TLSName
+	case hop == catalog.HopTLS && got == catalog.Untrusted && says(text, saysValidity):
+		return probe.TLSValidity
+	case hop == catalog.HopAuthn && got == catalog.Forbidden && own && !strings.Contains(status.Message, "system:anonymous"):
+		return probe.AuthnSomebodyElse
+	case hop == catalog.HopService && own && strings.HasPrefix(status.Message, noServicePort):
+		return probe.ServiceNoPort
+	case hop == catalog.HopBackend || hop == catalog.HopNode:
+		return diagnoseTarget(hop, r, text, own && status.Code == http.StatusServiceUnavailable)
+	}
+	return probe.Unmet(hop, got, want)
+}
+
+// diagnoseTarget tells what is wrong behind the API server's proxy, which says
+// of all that it cannot reach the same 503.
+func diagnoseTarget(hop catalog.Hop, r Result, text string, unreached bool) catalog.Code {
+	switch {
+	case r.Outcome == catalog.TimedOut && hop == catalog.HopNode:
+		return probe.NodeUnreachable
+	case hop == catalog.HopNode:
+		return probe.Unmet(hop, r.Outcome, catalog.Reached)
+	case says(text, saysNoTLS):
+		return probe.BackendNotTLS
+	case unreached:
+		return probe.BackendDown
+	case r.Outcome == catalog.Unavailable:
+		return probe.BackendStatus
+	}
+	return probe.Unmet(hop, r.Outcome, catalog.Reached)
+}
+
+func says(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}

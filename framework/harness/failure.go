@@ -1,0 +1,172 @@
+package harness
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
+)
+
+const (
+	// diagnosis bounds each walk that names the broken hop, after a failure.
+	diagnosis = 5 * time.Second
+	// patience is how long a spec runs before it is asked whether the way to
+	// the API server is still whole, and again each time after that.
+	patience = time.Second
+	// confirmation is how long the way must be broken for a spec to be stopped.
+	confirmation = 300 * time.Millisecond
+)
+
+// Walk says how the path of the spec is walked from now on, to name the hop that
+// broke when an assertion fails: from inside a pod, say. The way to the API
+// server is walked before, and where that is broken it is to blame.
+func (e *Env) Walk(walk func(context.Context) probe.Trace) { e.walker = walk }
+
+// fail is Gomega's fail handler: it names the hop that broke before the message
+// of the assertion.
+func fail(message string, callerSkip ...int) {
+	skip := 1
+	if len(callerSkip) > 0 {
+		skip += callerSkip[0]
+	}
+	message = probe.Redact(message)
+	if e := current; e != nil && e.entry.Verdict == "" {
+		message = e.blame(message)
+	}
+	ginkgo.Fail(message, skip)
+}
+
+// blame notes which hop broke and returns the message of the failure: hop,
+// target, code, what was seen and the next command, and then what the assertion
+// says. The way to the API server is walked first, since whatever is broken there
+// breaks every claim.
+func (e *Env) blame(message string) string {
+	step, broken := e.walkAPI()
+	if !broken {
+		step = probe.Step{Hop: e.hop, State: probe.Broken, Target: e.target, Code: e.code, Saw: firstLine(message)}
+		if step.Target == "" {
+			step.Target = string(e.Claim.Path)
+		}
+		e.entry.Trace = e.pathTrace(step)
+	}
+	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
+	e.entry.Reason = step.Summary() + "\n" + message
+	return e.entry.Reason
+}
+
+// explain adds to the reason of an inconclusive claim which hop on the way to
+// the API server is broken, if one is.
+func (e *Env) explain(reason string) string {
+	step, broken := e.walkAPI()
+	if !broken {
+		return reason
+	}
+	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
+	return step.Summary() + "\n" + reason
+}
+
+// walkAPI walks the way to the API server, keeps the trace and returns where it
+// broke. The spec's own time may be over; that is when a diagnosis is wanted most.
+func (e *Env) walkAPI() (probe.Step, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+	defer cancel()
+	trace := probe.Walk(ctx, e.apiTarget())
+	e.entry.Trace = trace.Steps
+	return trace.Broken()
+}
+
+func (e *Env) apiTarget() probe.Target {
+	return probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context}
+}
+
+// pathTrace returns the trace of a path of which the given step is broken. What
+// the way to the API server says stands where the path has the same hops, unless
+// the path begins in a pod; a walk of the path itself says more.
+func (e *Env) pathTrace(broken probe.Step) []probe.Step {
+	known := map[catalog.Hop]probe.Step{}
+	learn := func(steps []probe.Step) {
+		for _, s := range steps {
+			if s.State == probe.OK {
+				known[s.Hop] = s
+			}
+		}
+	}
+	if e.Claim.Path != catalog.PathInPod {
+		learn(e.entry.Trace)
+	}
+	if e.walker != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+		defer cancel()
+		learn(e.walker(ctx).Steps)
+	}
+	path, err := catalog.LookupPath(e.Claim.Path)
+	if err != nil {
+		return []probe.Step{broken}
+	}
+	var steps []probe.Step
+	reached := true
+	for _, hop := range path.Hops {
+		step, ok := known[hop]
+		switch {
+		case hop == broken.Hop:
+			step, reached = broken, false
+		case !reached:
+			step = probe.Step{Hop: hop, State: probe.NotReached}
+		case !ok:
+			step = probe.Step{Hop: hop, State: probe.Skipped}
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// healthyTrace walks the way to the API server after a spec that holds.
+func (e *Env) healthyTrace() []probe.Step {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+	defer cancel()
+	return probe.Walk(ctx, e.apiTarget()).Steps
+}
+
+// brokenWayError is why a spec is stopped whose way to the API server is broken.
+type brokenWayError struct{ trace probe.Trace }
+
+func (e *brokenWayError) Error() string { return "stopped: " + e.trace.Summary() }
+
+// guard returns a context that ends as soon as the way to the API server has
+// been broken for a while: waiting on would change no verdict, and clients wait
+// for minutes.
+func (e *Env) guard(parent context.Context) (context.Context, func()) {
+	ctx, stop := context.WithCancelCause(parent)
+	broken := func(after time.Duration) (probe.Trace, bool) {
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return probe.Trace{}, false
+		case <-timer.C:
+		}
+		trace := probe.Walk(ctx, e.apiTarget())
+		step, is := trace.Broken()
+		return trace, is && step.Code != probe.WalkStopped
+	}
+	go func() {
+		for ctx.Err() == nil {
+			if _, is := broken(patience); !is {
+				continue
+			}
+			if trace, is := broken(confirmation); is {
+				stop(&brokenWayError{trace})
+			}
+		}
+	}()
+	return ctx, func() { stop(nil) }
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
