@@ -80,7 +80,7 @@ func (l *line) classify(parent, own context.Context, at catalog.Hop, err error) 
 		return l.timeout(at)
 	case strings.Contains(err.Error(), "malformed HTTP"):
 		if strings.Contains(err.Error(), `"\x15\x03`) {
-			return TLSNotTLS, "the server speaks TLS and the kubeconfig says http://"
+			return TLSNotTLS, "the server speaks TLS and was asked by http://"
 		}
 		return APINotKubernetes, "the answer is not HTTP"
 	}

@@ -226,8 +226,12 @@ func onProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, r *http.Respo
 	return &proxyAnswer{status: r.StatusCode, text: strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, http.StatusText(r.StatusCode)))}
 }
 
-// rank orders the hops of a kubeconfig's path; "" comes before all.
-func rank(hop catalog.Hop) int { return slices.Index(kubeconfigHops, hop) }
+// rank orders the hops that requests are sent for; "" comes before all.
+func rank(hop catalog.Hop) int { return slices.Index(requestHops, hop) }
+
+// requestHops are those of a kubeconfig's path and, behind the API server, those
+// of its proxy.
+var requestHops = slices.Concat(kubeconfigHops, backendHops)
 
 // legs follows a request along the hops. Its hooks are called from several
 // goroutines, and some even after the request has ended.
@@ -360,6 +364,13 @@ func (g *legs) hooks() *httptrace.ClientTrace {
 	}
 }
 
+// connecting returns the time that it took to be connected.
+func (l *line) connecting() time.Duration {
+	l.legs.mu.Lock()
+	defer l.legs.mu.Unlock()
+	return l.legs.took[catalog.HopResolve] + l.legs.took[catalog.HopDial]
+}
+
 // leg is a hop that a connection passed, or that does not apply to it.
 type leg struct {
 	hop         catalog.Hop
@@ -392,7 +403,7 @@ func (l *line) passed() []leg {
 	}
 	if rank(g.now) > rank(catalog.HopTLS) {
 		if g.state == nil {
-			add(catalog.HopTLS, "plain HTTP, as the kubeconfig says", true)
+			add(catalog.HopTLS, "plain HTTP, as the server's URL says", true)
 		} else {
 			add(catalog.HopTLS, l.describeTLS(g.state), false)
 		}

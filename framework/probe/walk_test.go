@@ -229,7 +229,7 @@ var rows = []row{
 	}, saw: []string{`"saw":"127.0.0.1"`}},
 	{name: "path below the root", setup: func(w *world) { w.at(api{}).cluster.Server += "/prefix" }},
 	{name: "plain HTTP", setup: func(w *world) { w.cluster.Server = "http://" + serve(w.t, api{review: reviewAs("alice")}, nil) },
-		saw: []string{"plain HTTP, as the kubeconfig says", "none is sent over plain HTTP"}},
+		saw: []string{"plain HTTP, as the server's URL says", "none is sent over plain HTTP"}},
 	{name: "another context", setup: func(w *world) {
 		w.at(api{}).config.Contexts["other"] = w.config.Contexts["ctx"]
 		w.config.CurrentContext, w.target.Context = "nowhere", "other"
