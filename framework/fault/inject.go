@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
@@ -36,6 +37,11 @@ type Injected struct {
 func Start(ctx context.Context, l *ledger.Ledger, f Fault, s *Site) (*Injected, error) {
 	if why := f.Missing(s); why != "" {
 		return nil, fmt.Errorf("injecting fault %q: %s", f.Name, why)
+	}
+	if s.Dir != "" {
+		if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the folder of fault %q: %w", f.Name, err)
+		}
 	}
 	i := &Injected{Fault: f, Site: s, l: l}
 	if f.Scope == Cluster {

@@ -84,7 +84,7 @@ Exit codes: 0 proven, 1 disproven, 2 usage, 3 inconclusive or no set-up,
 	})
 	root.AddCommand(
 		newRun(s), newList(s), newExplain(s), newDoctor(s), newCluster(s),
-		newNodeImage(s), newSweep(s), newVersion(s),
+		newFaults(s), newNodeImage(s), newSweep(s), newVersion(s),
 	)
 	return root
 }

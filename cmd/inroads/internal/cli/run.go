@@ -113,6 +113,10 @@ type runner struct {
 	walk      func(context.Context, probe.Target) probe.Trace
 	provision func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
 	specs     func(context.Context, parallel.Options) error
+	// env is what the specs' processes get beside this one's environment, and
+	// heard is called for each verdict, when set.
+	env   []string
+	heard func(reports.Event)
 
 	started time.Time
 	meta    reports.Meta
@@ -270,7 +274,12 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	events, err := listen(dir, func(e reports.Event) { r.tell(e, claims) })
+	events, err := listen(dir, func(e reports.Event) {
+		if r.heard != nil {
+			r.heard(e)
+		}
+		r.tell(e, claims)
+	})
 	if err != nil {
 		return err
 	}
@@ -282,7 +291,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	return r.specs(ctx, parallel.Options{
 		Procs: procs,
 		Dir:   dir,
-		Env:   []string{environ, reports.EnvEvents + "=" + events.path},
+		Env:   append([]string{environ, reports.EnvEvents + "=" + events.path}, r.env...),
 		Log:   out,
 	})
 }

@@ -1,0 +1,87 @@
+package reports
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
+
+//go:embed matrix.gohtml
+var matrixPage string
+
+var matrixTemplate = template.Must(template.New("matrix").Parse(matrixPage))
+
+// HTML returns the matrix as one page that needs nothing else: claims down,
+// faults across.
+func (m Matrix) HTML() ([]byte, error) {
+	var out bytes.Buffer
+	if err := matrixTemplate.Execute(&out, m.grid()); err != nil {
+		return nil, fmt.Errorf("writing the matrix as HTML: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// grid is what the page shows.
+type grid struct {
+	Matrix Matrix
+	Lines  []string
+	Took   Duration
+	Faults []FaultRow
+	Rows   []gridRow
+}
+
+type gridRow struct {
+	Claim catalog.ID
+	Cells []gridCell
+}
+
+// gridCell is empty where the claim does not name the fault.
+type gridCell struct {
+	Pair  *Pair
+	Fault string
+	Class string
+	Title string
+}
+
+func (m Matrix) grid() grid {
+	g := grid{Matrix: m, Lines: m.Lines(), Took: Duration(m.Finished.Sub(m.Started))}
+	concerned := map[catalog.ID]bool{}
+	for _, f := range m.Faults {
+		if f.Skipped != "" {
+			continue
+		}
+		g.Faults = append(g.Faults, f)
+		for _, p := range f.Pairs {
+			concerned[p.Claim] = true
+		}
+	}
+	for _, c := range catalog.Claims() {
+		if !concerned[c.ID] {
+			continue
+		}
+		row := gridRow{Claim: c.ID}
+		for _, f := range g.Faults {
+			row.Cells = append(row.Cells, cellOf(f, c.ID))
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return g
+}
+
+func cellOf(f FaultRow, id catalog.ID) gridCell {
+	for _, p := range f.Pairs {
+		if p.Claim != id {
+			continue
+		}
+		cell := gridCell{Pair: &p, Fault: f.Name, Class: "right"}
+		if !p.Right() {
+			cell.Class = "wrong"
+		}
+		cell.Title = fmt.Sprintf("%s under %s: %s, %s in %s; healed: %s", id, f.Name, p.Verdict, p.blame(), p.Time, p.Healed)
+		return cell
+	}
+	return gridCell{}
+}
