@@ -11,6 +11,9 @@ KEEP               ?=
 KUBERNETES_VERSION ?=
 NODE_IMAGE         ?=
 ARGS               ?=
+# What 'make faults' breaks, and how often it proves the claims before that.
+FAULTS             ?=
+HEALTHY            ?=
 # Flags of 'go test', such as -v or -race.
 TESTFLAGS          ?=
 
@@ -18,8 +21,11 @@ version_flag = $(if $(KUBERNETES_VERSION),--kubernetes-version=$(KUBERNETES_VERS
 run_flags    = --profile=$(PROFILE) $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(PROCS),--procs=$(PROCS)) \
                $(if $(KEEP),--keep) $(version_flag) $(if $(NODE_IMAGE),--node-image=$(NODE_IMAGE)) $(ARGS)
 
+faults_flags = $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(FAULTS),--fault=$(FAULTS)) $(if $(HEALTHY),--healthy=$(HEALTHY)) \
+               $(if $(KEEP),--keep) $(version_flag) $(if $(NODE_IMAGE),--node-image=$(NODE_IMAGE)) $(ARGS)
+
 .DEFAULT_GOAL := help
-.PHONY: help build e2e test lint fmt node-image sweep clean
+.PHONY: help build e2e faults test lint fmt node-image sweep clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +35,9 @@ build: ## build bin/inroads
 
 e2e: build ## prove the claims on a cluster made for it: PROFILE, CLAIMS=a,b PROCS=n KEEP=1 KUBERNETES_VERSION NODE_IMAGE ARGS
 	bin/inroads run $(strip $(run_flags))
+
+faults: build ## break a cluster made for it, fault by fault, and see each claim notice: CLAIMS FAULTS=a,b HEALTHY=n KEEP=1 KUBERNETES_VERSION NODE_IMAGE ARGS
+	bin/inroads faults $(strip $(faults_flags))
 
 test: ## vet, and run the tests that need no cluster: TESTFLAGS
 	go vet ./...
