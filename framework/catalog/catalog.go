@@ -106,6 +106,9 @@ type Claim struct {
 	// happens, which is what Sentence says.
 	Deviation string
 	Needs     []Feature
+	// Rights are what the run's own user must be allowed to do. None means that
+	// the claim is put to the test without a word to the API server.
+	Rights []Right
 	// Faults are what must turn the claim red. A claim without one is a
 	// defect of the catalogue: it could not fail.
 	Faults []Fault
@@ -160,7 +163,8 @@ func Paths() []Path { return slices.Clone(paths) }
 
 // Validate returns an error for the first claim that is not fit to be run: a
 // malformed or repeated id, an unknown path, a missing sentence, source,
-// expected outcome or fault, or a fault on a hop that its path does not have.
+// expected outcome or fault, a fault on a hop that its path does not have, or no
+// right where the path leads to the API server.
 func Validate() error {
 	seen := map[ID]bool{}
 	for _, c := range Claims() {
@@ -174,6 +178,10 @@ func Validate() error {
 	}
 	return nil
 }
+
+// askNobody are the claims about a path to the API server that are about its
+// first hops alone.
+var askNobody = []ID{"token/grep-cut-apiserver", "token/jsonpath-apiserver"}
 
 func (c Claim) validate() error {
 	path, err := LookupPath(c.Path)
@@ -192,6 +200,14 @@ func (c Claim) validate() error {
 		return fmt.Errorf("no outcome is expected")
 	case len(c.Faults) == 0:
 		return fmt.Errorf("no fault is named that would turn it red")
+	}
+	if len(c.Rights) == 0 && slices.Contains(path.Hops, HopAuthz) && !slices.Contains(askNobody, c.ID) {
+		return fmt.Errorf("no right is named that it needs")
+	}
+	for _, r := range c.Rights {
+		if err := r.validate(); err != nil {
+			return err
+		}
 	}
 	for _, f := range c.Faults {
 		if f.Name == "" || f.How == "" || f.Code == "" || !slices.Contains(path.Hops, f.Hop) {

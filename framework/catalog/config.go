@@ -28,6 +28,7 @@ var configClaims = []Claim{
 		ID: "kubectl/first-access", Path: PathKubectl, Level: Core, Expect: Reached,
 		Sentence: "kubectl reads the API and lists namespaces with no more than a kubeconfig, and asks nobody else when the server that it names does not answer",
 		Source:   accessCluster(sectionFirstTime),
+		Rights:   rights(discover, ownNamespace, clusterWide("", "namespaces", "list")),
 		Faults: []Fault{
 			kubeconfigIgnored, apiServerDown,
 			serverIgnored,
@@ -37,6 +38,7 @@ var configClaims = []Claim{
 		ID: "kubectl/needs-location", Path: PathKubectl, Level: Core, Expect: Reached,
 		Sentence: "kubectl asks the location in its kubeconfig; without one it does not fail but asks http://localhost:8080, sends no credential, and takes whatever answers there for the cluster",
 		Source:   accessCluster(sectionFirstTime), Needs: []Feature{HostTools},
+		Rights: readRoot,
 		Faults: []Fault{
 			{"missing-location-refused", HopTool, "A-TOOL-01", "a kubectl that ends with an error when it knows no server"},
 			serverIgnored,
@@ -46,6 +48,7 @@ var configClaims = []Claim{
 		ID: "kubectl/needs-credentials", Path: PathKubectl, Level: Core, Expect: Reached,
 		Sentence: "kubectl without a credential asks for a user name and not the API server, which refuses whoever has none, or a user name and a password, with 403 or 401, and a token that it does not know with 401",
 		Source:   accessCluster(sectionFirstTime),
+		Rights:   rights(askWho, ownNamespace, in("pods", "list")),
 		Faults: []Fault{
 			{"no-prompt", HopTool, "A-TOOL-01", "a kubectl that asks the API server without a credential"},
 			anonymousLetIn,

@@ -26,12 +26,14 @@ var inPodClaims = []Claim{
 		ID: "aap/client-libs-easiest", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "client-go's in-cluster configuration finds the API server, verifies it and authenticates with the pod's own token, and says that it is not in a cluster when KUBERNETES_SERVICE_HOST is empty",
 		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods},
+		Rights: rights(execInPods, readLogs),
 		Faults: []Fault{serviceRulesGone, tokenNotMounted, wrongRootCA, otherAudience},
 	},
 	{
 		ID: "aap/sa-credentials-used", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "a request with a pod's token is that of the pod's ServiceAccount, bound to this very pod, and may do what that ServiceAccount may, until its RoleBinding is removed",
 		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods},
+		Rights: rights(execInPods, account, grantPods, inGroup("rbac.authorization.k8s.io", "rolebindings", "delete")),
 		Faults: []Fault{
 			tokenNotMounted, otherAudience,
 			{"service-account-swapped", HopAuthn, "A-AUTHN-05", "have an admission policy change spec.serviceAccountName of every pod"},
@@ -41,6 +43,7 @@ var inPodClaims = []Claim{
 		ID: "aap/env-vars", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT_HTTPS is the API of the pod's own cluster, even in a pod without service links",
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Rights: execInPods,
 		Faults: []Fault{
 			serviceRulesGone, wrongRootCA,
 			{"service-host-overridden", HopService, "A-SERVICE-04", "have an admission policy set KUBERNETES_SERVICE_HOST to the pod's loopback address in every container"},
@@ -50,6 +53,7 @@ var inPodClaims = []Claim{
 		ID: "aap/dns-name", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "kubernetes.default.svc is, in a pod that uses the cluster's DNS, the address of the Service kubernetes, and the API answers there under that name; a pod with dnsPolicy Default does not know the name",
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Rights: rights(execInPods, readKubernetes),
 		Faults: []Fault{
 			dnsDown, serviceRulesGone,
 			{"dns-policy-changed", HopResolve, "A-RESOLVE-01", "have an admission policy set dnsPolicy: Default on every pod"},
@@ -60,12 +64,14 @@ var inPodClaims = []Claim{
 		Sentence:  "each init and ordinary container of a pod finds at /var/run/secrets/kubernetes.io/serviceaccount/token a token that is bound to the pod and expires; an ephemeral container finds none, nor does a pod with automountServiceAccountToken: false, and the pod's word outweighs its ServiceAccount's",
 		Deviation: "the page says that the token is placed into the filesystem tree of each container; an ephemeral container has no such folder",
 		Source:    fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Rights: rights(execInPods, readLogs, account, in("serviceaccounts", "update"), in("pods/ephemeralcontainers", "update")),
 		Faults: []Fault{tokenNotMounted},
 	},
 	{
 		ID: "aap/ca-path", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt is the bundle of the ConfigMap kube-root-ca.crt, verifies the API server, without it curl does not trust the server, and a changed ConfigMap is put right again",
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Rights: rights(execInPods, in("configmaps", "get", "update")),
 		Faults: []Fault{
 			tokenNotMounted, wrongRootCA,
 			{"root-ca-publisher-stopped", HopController, "A-CONTROLLER-01", "stop kube-controller-manager once the namespace has its kube-root-ca.crt"},
@@ -75,6 +81,7 @@ var inPodClaims = []Claim{
 		ID: "aap/namespace-path", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "/var/run/secrets/kubernetes.io/serviceaccount/namespace holds the name of the pod's own namespace and nothing else",
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Rights: execInPods,
 		Faults: []Fault{
 			tokenNotMounted,
 			{"namespace-file-wrong", HopMount, "A-MOUNT-02", "have an admission policy project the pod's name as the file namespace"},
@@ -84,6 +91,7 @@ var inPodClaims = []Claim{
 		ID: "aap/kubectl-proxy-sidecar", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "kubectl proxy in a container of its own gives the other containers of the pod, which hold no credential, the API on localhost with the rights of the pod's ServiceAccount, and is not reached from another pod",
 		Source:   fromPod(sectionProxyInPod), Needs: []Feature{Pods, KubectlImage},
+		Rights: rights(execInPods, readLogs, account, grantPods),
 		Faults: []Fault{
 			tokenNotMounted, serviceRulesGone,
 			{"sidecar-open-to-all", HopLocalProxy, "A-PROXY-04", "have an admission policy add --address=0.0.0.0 to the sidecar's command"},
@@ -93,6 +101,7 @@ var inPodClaims = []Claim{
 		ID: "aap/without-proxy", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "the documented script prints the API's versions when a container runs it, is told 401 with a token for another audience, and curl refuses the server under a name that its certificate does not have",
 		Source:   fromPod(sectionNoProxyInPod), Needs: []Feature{Pods},
+		Rights: rights(execInPods, readKubernetes),
 		Faults: []Fault{dnsDown, serviceRulesGone, tokenNotMounted, wrongRootCA, otherAudience},
 	},
 }

@@ -23,18 +23,21 @@ var serviceClaims = []Claim{
 		ID: "ap/reach-service", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "the API server's proxy reaches the pod behind a Service, answers 503 for a Service that has no ready endpoint and, before Kubernetes 1.37, 404 for one that does not exist, since then 503 too, passes a backend's own 503 on, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
+		Rights: rights(ownPods, ownServices, throughServices, accountToken),
 		Faults: []Fault{selectorWrong, podsUnreachable, proxyRightMissing},
 	},
 	{
 		ID: "ap/reach-pod", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "the API server's proxy reaches a pod at its first declared port, at a given port and over HTTPS, answers 404 for no such pod and 503 for a closed port, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
+		Rights: rights(backends, throughPods, accountToken),
 		Faults: []Fault{podsUnreachable, proxyRightMissing},
 	},
 	{
 		ID: "ap/reach-node", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "the API server's proxy reaches the kubelet of each node, with its port or without, answers 404 for no such node, and is forbidden to a user without the right",
 		Source:   soManyProxies,
+		Rights:   rights(clusterWide("", "nodes", "list"), clusterWide("", "nodes/proxy", "get"), ownNamespace, accountToken),
 		Faults: []Fault{
 			{"kubelet-stopped", HopNode, "A-NODE-01", "stop the kubelet of a worker"},
 			{"kubelet-port-blocked", HopNode, "A-NODE-01", "drop what arrives at a worker's kubelet port"},
@@ -45,6 +48,7 @@ var serviceClaims = []Claim{
 		ID: "ap/load-balances-service", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "requests through the API server's proxy are spread over all ready pods of a Service; a pod that is not ready gets none of them, yet is reached by its own name",
 		Source:   soManyProxies, Needs: []Feature{Pods},
+		Rights: rights(ownPods, ownServices, throughServices, throughPods, accountToken, in("pods/status", "patch")),
 		Faults: []Fault{selectorWrong, podsUnreachable, hostnamesIdentical, proxyRightMissing},
 	},
 	{
@@ -52,24 +56,28 @@ var serviceClaims = []Claim{
 		Sentence:  "the API server's proxy speaks HTTPS to a Service or pod when the URL says https: and HTTP otherwise, whatever the port's number, name or appProtocol, and does not fall back to the other",
 		Deviation: "the page says that the proxy chooses HTTP or HTTPS using available information; for Services and pods that information is the https: in the URL and nothing else",
 		Source:    soManyProxies, Needs: []Feature{Pods},
+		Rights: rights(backends, throughPods),
 		Faults: []Fault{backendWithoutTLS, backendOnlyTLS, selectorWrong, podsUnreachable},
 	},
 	{
 		ID: "acs/url-format", Path: PathAPIServerProxy, Level: Linked, Expect: Reached,
 		Sentence: "[https:]name[:port] names a Service's port by name or by number in the proxy's URL, what follows /proxy arrives at the backend with its query, and any scheme but http and https is a bad request",
 		Source:   proxyURLs, Needs: []Feature{Pods},
+		Rights: backends,
 		Faults: []Fault{queryDropped, backendWithoutTLS, selectorWrong, podsUnreachable},
 	},
 	{
 		ID: "acs/https-prefix", Path: PathAPIServerProxy, Level: Linked, Expect: Reached,
 		Sentence: "https: before the Service's name makes the API server speak HTTPS to the backend, whose certificate it does not verify; without the colon at the end of https:name: the name is taken for a port",
 		Source:   proxyURLs, Needs: []Feature{Pods},
+		Rights: backends,
 		Faults: []Fault{backendWithoutTLS, selectorWrong, podsUnreachable},
 	},
 	{
 		ID: "acs/default-http", Path: PathAPIServerProxy, Level: Linked, Expect: Reached,
 		Sentence: "without a scheme, or with http:, the API server speaks plain HTTP to the backend, so that a backend that only speaks TLS answers 400",
 		Source:   proxyURLs, Needs: []Feature{Pods},
+		Rights: backends,
 		Faults: []Fault{backendOnlyTLS, backendWithoutTLS, selectorWrong, podsUnreachable},
 	},
 }

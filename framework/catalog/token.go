@@ -21,12 +21,14 @@ var tokenClaims = []Claim{
 		ID: "token/secret-create", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "applying the documented Secret gets a token of the ServiceAccount default, with the cluster's authority and the namespace beside it; without the annotation the Secret is refused, and one for a ServiceAccount that does not exist is deleted",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: rights(tokenSecret, in("serviceaccounts", "get"), in("configmaps", "list", "watch")),
 		Faults: []Fault{controllerManagerDown, signingKeyMissing, signingKeyWrong},
 	},
 	{
 		ID: "token/wait-for-controller", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the documented loop waits for the token controller: it ends once the Secret has its token, and goes on without end while it has none",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: rights(tokenSecret, in("secrets", "delete")),
 		Faults: []Fault{
 			controllerManagerDown, signingKeyMissing, describeReworded, tokenInvented,
 		},
@@ -41,12 +43,14 @@ var tokenClaims = []Claim{
 		ID: "token/grep-cut-token", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "grep and cut find the token in what kubectl describe secret prints; while the Secret has none they find nothing, and the documented curl is then that of an anonymous caller",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: rights(tokenSecret, in("secrets", "delete")),
 		Faults: []Fault{controllerManagerDown, signingKeyMissing, describeReworded, tokenInvented},
 	},
 	{
 		ID: "token/curl-grep-cut", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the documented curl with what grep and cut found gives the versions of the API, 401 with a changed token, and what an anonymous caller gets with an empty one",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: tokenSecret,
 		Faults: []Fault{controllerManagerDown, signingKeyWrong, describeReworded, discoveryUnbound},
 	},
 	{
@@ -62,6 +66,7 @@ var tokenClaims = []Claim{
 		ID: "token/jsonpath-token", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "jsonpath and base64 find the token that grep and cut find, its subject is the ServiceAccount default of the namespace, and without base64 the API server refuses it with 401",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: tokenSecret,
 		Faults: []Fault{
 			controllerManagerDown,
 			{"namespace-ignored", HopTool, "A-TOOL-01", "a kubectl that ignores the namespace of the context"},
@@ -71,12 +76,14 @@ var tokenClaims = []Claim{
 		ID: "token/curl-jsonpath", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the documented curl with what jsonpath found gives the same versions of the API as with what grep and cut found, and 401 with a changed token",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: tokenSecret,
 		Faults: []Fault{controllerManagerDown, signingKeyWrong, discoveryUnbound},
 	},
 	{
 		ID: "token/default-sa-rights", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the token of the ServiceAccount default reads the root of the API and is refused the namespace's pods with 403, in its own name, until a RoleBinding grants them",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Rights: rights(tokenSecret, grantPods),
 		Faults: []Fault{
 			controllerManagerDown, signingKeyWrong, discoveryUnbound,
 			{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"},
@@ -86,6 +93,7 @@ var tokenClaims = []Claim{
 		ID: "tls/insecure-is-mitm-able", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the documented curl with --insecure succeeds through a man in the middle, who then has the token; with --cacert it ends with exit code 60 before it has sent a request",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
+		Rights: tokenSecret,
 		Faults: []Fault{
 			controllerManagerDown, verificationOff,
 			{"insecure-ignored", HopTLS, "A-TLS-02", "a curl that ignores --insecure"},
@@ -95,6 +103,7 @@ var tokenClaims = []Claim{
 		ID: "tls/self-signed-needs-config", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "curl and wget trust the API server when they are given the kubeconfig's authority and not without it, and with it only at an address that the certificate is for",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, OwnCA},
+		Rights: tokenSecret,
 		Faults: []Fault{
 			controllerManagerDown, verificationOff, addressNotInServer,
 			{"authority-in-system-store", HopTLS, "A-TLS-08", "add the cluster's authority to those that the machine trusts"},
