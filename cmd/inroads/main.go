@@ -11,6 +11,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/cli"
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
+	"github.com/inroads-k8s/inroads/framework/fault"
 	"github.com/inroads-k8s/inroads/suites"
 )
 
@@ -19,6 +20,9 @@ func main() { os.Exit(run()) }
 // run returns the exit code. The first signal stops what goes on and has it
 // clean up; the second one leaves at once.
 func run() int {
+	if code, ok := fault.Tool(context.Background(), os.Args[1:]); ok {
+		return code
+	}
 	if code, ok := parallel.Child(suites.Run); ok {
 		return code
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
-// kubectlProxyReady is how kubectl says that its proxy listens.
-const kubectlProxyReady = "Starting to serve on "
+// KubectlProxyReady is how kubectl says that its proxy listens; the address
+// follows.
+const KubectlProxyReady = "Starting to serve on "
 
 // KubectlProxy is a running kubectl proxy.
 type KubectlProxy struct {
@@ -59,7 +60,7 @@ func (h Host) StartKubectlProxy(ctx context.Context, args ...string) (*KubectlPr
 		defer close(p.done)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			if addr, ok := strings.CutPrefix(lines.Text(), kubectlProxyReady); ok {
+			if addr, ok := strings.CutPrefix(lines.Text(), KubectlProxyReady); ok {
 				serving <- strings.TrimSpace(addr)
 				break
 			}
