@@ -61,6 +61,10 @@ func (k Kubeconfig) Server() string { return k.cluster().Server }
 // nil where the machine's own authorities decide.
 func (k Kubeconfig) CA() []byte { return k.cluster().CertificateAuthorityData }
 
+// ClientCertificate returns the certificate that the current context's user
+// authenticates with, in PEM, or nil.
+func (k Kubeconfig) ClientCertificate() []byte { return k.user().ClientCertificateData }
+
 // WithServer changes the location of the API server, and nothing of how it is
 // trusted. A proxy that led to the old location is dropped.
 func (k Kubeconfig) WithServer(url string) Kubeconfig {
@@ -92,6 +96,14 @@ func (k Kubeconfig) WithInsecureTLS() Kubeconfig {
 // WithToken replaces every credential by a bearer token.
 func (k Kubeconfig) WithToken(token probe.Secret) Kubeconfig {
 	return k.change(func(k Kubeconfig) { *k.user() = clientcmdapi.AuthInfo{Token: token.Reveal()} })
+}
+
+// WithClientCertificate replaces every credential by a client certificate and
+// its key, both in PEM.
+func (k Kubeconfig) WithClientCertificate(certificate []byte, key probe.Secret) Kubeconfig {
+	return k.change(func(k Kubeconfig) {
+		*k.user() = clientcmdapi.AuthInfo{ClientCertificateData: certificate, ClientKeyData: []byte(key.Reveal())}
+	})
 }
 
 // WithPassword replaces every credential by a user name and a password.

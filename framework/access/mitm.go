@@ -44,10 +44,18 @@ type MITMOptions struct {
 	// beside localhost and the address at which it listens.
 	Names []string
 	// Upstream is the API server to which it relays what it has read, or nil to
-	// answer every request itself with an empty JSON object. The server is
+	// answer every request itself with an empty JSON object; then Change and
+	// Vouch mean nothing. The server is
 	// verified as Upstream says; the credentials of Upstream are not used,
 	// since a man in the middle has none but those that it is sent.
 	Upstream *rest.Config
+	// Change returns what answers the requests in the place of the handler that
+	// it is given, which relays them. Nil changes nothing.
+	Change func(relay http.Handler) http.Handler
+	// Vouch has a request from a client that shows a certificate relayed with
+	// Upstream's own, which is what lets somebody in the middle through whom
+	// the client trusts. A certificate, unlike a token, cannot be passed on.
+	Vouch bool
 }
 
 // MITM is a man in the middle: a TLS server on the loopback address that has
@@ -257,13 +265,13 @@ func (o MITMOptions) handler() (http.Handler, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the address of the server to relay to %q: %w", o.Upstream.Host, err)
 	}
-	transport, err := rest.TransportFor(rest.AnonymousClientConfig(o.Upstream))
+	transport, err := o.transport()
 	if err != nil {
 		return nil, "", fmt.Errorf("preparing to relay to %q: %w", server.Host, err)
 	}
 	// Who is in the middle is sent the whole path and passes it on.
 	target := &url.URL{Scheme: server.Scheme, Host: server.Host}
-	return &httputil.ReverseProxy{
+	var relay http.Handler = &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     transport,
 		FlushInterval: -1,
@@ -271,8 +279,38 @@ func (o MITMOptions) handler() (http.Handler, string, error) {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, fmt.Sprintf("relaying to %q: %v", target.Host, err), http.StatusBadGateway)
 		},
-	}, strings.TrimSuffix(server.Path, "/"), nil
+	}
+	if o.Change != nil {
+		relay = o.Change(relay)
+	}
+	return relay, strings.TrimSuffix(server.Path, "/"), nil
 }
+
+// transport returns what goes on to Upstream, as the client itself or, where
+// that shows a certificate and is vouched for, with Upstream's.
+func (o MITMOptions) transport() (http.RoundTripper, error) {
+	config := rest.AnonymousClientConfig(o.Upstream)
+	// HTTP/2 has no way to change the protocol, as exec and its like do.
+	config.NextProtos = []string{"http/1.1"}
+	bare, err := rest.TransportFor(config)
+	if err != nil || !o.Vouch {
+		return bare, err
+	}
+	known := rest.CopyConfig(config)
+	own := o.Upstream.TLSClientConfig
+	known.CertFile, known.CertData, known.KeyFile, known.KeyData = own.CertFile, own.CertData, own.KeyFile, own.KeyData
+	vouched, err := rest.TransportFor(known)
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if h, ok := r.Context().Value(handshakeKey{}).(*Handshake); ok && h.ClientCertificate != nil {
+			return vouched.RoundTrip(r)
+		}
+		return bare.RoundTrip(r)
+	}), err
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // mitmCertificate returns a certificate for the names, from an authority made
 // for it, and the authority's certificate as PEM.
