@@ -62,7 +62,7 @@ var configClaims = []Claim{
 		Faults: []Fault{
 			kubeconfigIgnored,
 			{"view-minified", HopTool, "A-TOOL-01", "a kubectl whose config view shows the current context alone"},
-			{"view-fails-when-empty", HopTool, "A-TOOL-01", "a kubectl whose config view fails without a kubeconfig"},
+			{"view-fails-when-empty", HopTool, "A-TOOL-02", "a kubectl whose config view fails without a kubeconfig"},
 		},
 	},
 	{

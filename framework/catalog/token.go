@@ -69,7 +69,7 @@ var tokenClaims = []Claim{
 		Rights: tokenSecret,
 		Faults: []Fault{
 			controllerManagerDown,
-			{"namespace-ignored", HopTool, "A-TOOL-01", "a kubectl that ignores the namespace of the context"},
+			{"namespace-ignored", HopTool, "A-TOOL-01", "a kubectl whose get ignores the namespace of the context"},
 		},
 	},
 	{

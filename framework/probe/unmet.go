@@ -1,6 +1,10 @@
 package probe
 
-import "github.com/inroads-k8s/inroads/framework/catalog"
+import (
+	"slices"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
 
 // Unmet returns the diagnosis of a hop at which a caller observed another
 // outcome than an honest cluster gives. Unknown for got means that the outcome
@@ -18,9 +22,19 @@ func Unmet(hop catalog.Hop, got, want catalog.Outcome) Code {
 	return deviates[hop]
 }
 
-// letIn is whether somebody got through who should have been refused.
+// letIn is whether somebody got through who should have been refused. Where
+// nobody should listen, any answer is one too many.
 func letIn(got, want catalog.Outcome) bool {
+	if want == catalog.Refused && slices.Contains(answers, got) {
+		return true
+	}
 	return got == catalog.Reached && want != catalog.Reached && want != catalog.Unknown
+}
+
+// answers are the outcomes that a server's refusal of a request has.
+var answers = []catalog.Outcome{
+	catalog.Redirected, catalog.BadRequest, catalog.Unauthorized, catalog.Forbidden,
+	catalog.NotFound, catalog.ServerError, catalog.Unavailable,
 }
 
 // letInCodes are the diagnoses of a refusal that did not come.

@@ -21,6 +21,7 @@ var unmetRows = []unmetRow{
 	{catalog.HopLocalProxy, catalog.Forbidden, catalog.Reached, probe.ProxyFiltered},
 	{catalog.HopLocalProxy, catalog.ServerError, catalog.Reached, probe.ProxyUpstream},
 	{catalog.HopLocalProxy, catalog.Reached, catalog.Refused, probe.ProxyOpen},
+	{catalog.HopLocalProxy, catalog.Forbidden, catalog.Refused, probe.ProxyOpen},
 	{catalog.HopLocalProxy, catalog.NotFound, catalog.Reached, probe.ProxyDeviates},
 	{catalog.HopController, catalog.Unknown, "", probe.ControllerIdle},
 	{catalog.HopMount, catalog.Failed, catalog.Reached, probe.MountMissing},
