@@ -88,6 +88,7 @@ const (
 	BackendBroken     Code = "A-BACKEND-05"
 	BackendTimeout    Code = "A-BACKEND-06"
 	WalkStopped       Code = "A-WALK-01"
+	WalkInside        Code = "A-WALK-02"
 )
 
 // Diagnosis is what is known about a code.
@@ -127,6 +128,7 @@ const (
 	docDNS        = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/"
 	docThrough    = "https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/"
 	docNodes      = "https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/"
+	docExec       = "https://kubernetes.io/docs/tasks/debug/debug-application/get-shell-running-container/"
 	docComponents = "https://kubernetes.io/docs/concepts/overview/components/"
 )
 
@@ -193,7 +195,7 @@ var diagnoses = []Diagnosis{
 	{ServiceNoPort, catalog.HopService, catalog.Unavailable, "Service has no such port", "kubectl get services --all-namespaces -o wide; compare spec.ports with the port that was asked for", docServices},
 	{ServiceSilent, catalog.HopService, catalog.TimedOut, "address of the Service does not lead to it", "kubectl --namespace kube-system get pods --selector k8s-app=kube-proxy -o wide; then look at the rules for the address on the pod's node", docServices},
 	{ServiceRefused, catalog.HopService, catalog.Refused, "nothing accepts connections at the address of the Service", "kubectl get service,endpointslices; a Service without endpoints refuses; for the API compare env | grep KUBERNETES_ in the pod with kubectl get service kubernetes", docFromPod},
-	{EndpointNone, catalog.HopEndpoint, catalog.Unavailable, "Service has no ready endpoint", "kubectl get endpointslices --all-namespaces; compare the Service's selector with the pods' labels and their readiness", docServices},
+	{EndpointNone, catalog.HopEndpoint, catalog.Unavailable, "no ready endpoint", "kubectl get endpointslices --all-namespaces; compare the Service's selector with the pods' labels and their readiness", docServices},
 	{NodeUnreachable, catalog.HopNode, catalog.Unavailable, "kubelet does not answer the API server", "kubectl get nodes -o wide; then systemctl status kubelet on the node, and the way from the API server to its port 10250", docNodes},
 	{NodeMissing, catalog.HopNode, catalog.NotFound, "no such node", "kubectl get nodes", docNodes},
 	{NodeRefuses, catalog.HopNode, catalog.Forbidden, "kubelet refuses the API server", "kubectl get clusterrolebindings -o wide | grep kubelet; compare --kubelet-client-certificate of kube-apiserver with the kubelet's client authority", docNodes},
@@ -203,6 +205,7 @@ var diagnoses = []Diagnosis{
 	{BackendNotTLS, catalog.HopBackend, catalog.NotTLS, "one of API server and backend does not speak TLS", "put https: before the Service's name, or take it away: /services/https:NAME:PORT/proxy/", docThrough},
 	{BackendBroken, catalog.HopBackend, catalog.Refused, "backend breaks its answer off", "kubectl logs --previous of the pod behind the Service", docThrough},
 	{BackendTimeout, catalog.HopBackend, catalog.TimedOut, "backend does not answer in time", "kubectl logs of the pod behind the Service; ask it from a pod beside it", docThrough},
+	{WalkInside, "", catalog.Unknown, "way into the container broke", "kubectl exec into the container by hand, and run sh and curl there; this says nothing about the way from it", docExec},
 	{WalkStopped, "", catalog.Unknown, "walk was stopped by its caller", "give it more time and try again", docControl},
 }
 

@@ -80,6 +80,9 @@ func (l *line) close() { l.transport.CloseIdleConnections() }
 
 // limit returns how long a hop may take.
 func (l *line) limit(hop catalog.Hop) time.Duration {
+	if hop == catalog.HopBackend {
+		return cmp.Or(l.target.Timeout, DefaultBackendTimeout)
+	}
 	if rank(hop) >= rank(catalog.HopAuthn) {
 		return cmp.Or(l.target.Timeout, DefaultAnswerTimeout)
 	}

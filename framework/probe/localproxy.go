@@ -117,6 +117,9 @@ func (w *walk) askThroughProxy(ctx context.Context, hop catalog.Hop, method, pat
 func (w *walk) unanswered(ctx context.Context, b *broken) *broken {
 	switch {
 	case b.code == WalkStopped:
+		if !w.has(b.hop) {
+			b.hop, b.target = catalog.HopLocalProxy, w.line.base()
+		}
 	case b.code == APITimeout && w.filterAnswers(ctx):
 		b.code, b.saw = ProxyUpstream, "the proxy answers, and nothing comes from behind it: "+b.saw
 	case b.code == APIBroken, b.code == APINotKubernetes:

@@ -31,7 +31,7 @@ const (
 
 // authn asks the server who the caller is.
 func (w *walk) authn(ctx context.Context) *broken {
-	review := &authenticationv1.SelfSubjectReview{TypeMeta: metav1.TypeMeta{APIVersion: authenticationv1.SchemeGroupVersion.String(), Kind: "SelfSubjectReview"}}
+	review := selfReview()
 	a, b := w.ask(ctx, catalog.HopAuthn, http.MethodPost, reviewSelfPath, review)
 	if b != nil {
 		return b
@@ -65,6 +65,17 @@ func (w *walk) authn(ctx context.Context) *broken {
 	return w.refusal(a)
 }
 
+func selfReview() *authenticationv1.SelfSubjectReview {
+	return &authenticationv1.SelfSubjectReview{TypeMeta: metav1.TypeMeta{APIVersion: authenticationv1.SchemeGroupVersion.String(), Kind: "SelfSubjectReview"}}
+}
+
+func accessReview(want *authorizationv1.ResourceAttributes) *authorizationv1.SelfSubjectAccessReview {
+	return &authorizationv1.SelfSubjectAccessReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: authorizationv1.SchemeGroupVersion.String(), Kind: "SelfSubjectAccessReview"},
+		Spec:     authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: want},
+	}
+}
+
 var errAnonymous = errors.New("authenticating: the caller is anonymous")
 
 func describeUser(u authenticationv1.UserInfo) string {
@@ -91,10 +102,7 @@ func (w *walk) authz(ctx context.Context) *broken {
 		w.skip(catalog.HopAuthz, "nothing was asked for")
 		return nil
 	}
-	review := &authorizationv1.SelfSubjectAccessReview{
-		TypeMeta: metav1.TypeMeta{APIVersion: authorizationv1.SchemeGroupVersion.String(), Kind: "SelfSubjectAccessReview"},
-		Spec:     authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: want},
-	}
+	review := accessReview(want)
 	what := describeAccess(want)
 	a, b := w.ask(ctx, catalog.HopAuthz, http.MethodPost, reviewAccessPath, review)
 	if b != nil {

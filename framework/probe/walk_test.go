@@ -117,6 +117,12 @@ func (w *world) file(name string, data []byte) string {
 }
 
 func (w *world) walk() probe.Trace {
+	w.save()
+	return probe.Walk(w.ctx, w.target)
+}
+
+// save writes the kubeconfig.
+func (w *world) save() {
 	if w.raw == nil {
 		var err error
 		if w.raw, err = clientcmd.Write(*w.config); err != nil {
@@ -124,7 +130,6 @@ func (w *world) walk() probe.Trace {
 		}
 	}
 	w.file(filepath.Base(w.target.Kubeconfig), w.raw)
-	return probe.Walk(w.ctx, w.target)
 }
 
 // The time limits of rows in which something never answers: soon where the
@@ -558,37 +563,44 @@ func TestWalk(t *testing.T) {
 			} else {
 				trace = w.walk()
 			}
-			checkShape(t, trace)
-			checkSecrets(t, w, trace)
-
-			step, broken := trace.Broken()
-			if r.code == "" {
-				if broken {
-					t.Fatalf("broke: %s", trace.Summary())
-				}
-				checkSeen(t, trace.Summary()+mustJSON(t, trace), r.saw)
-				if trace.Err() != nil || trace.Outcome() != catalog.Reached {
-					t.Errorf("got %v and %v for a way that is open", trace.Err(), trace.Outcome())
-				}
-				return
-			}
-			if step.Code != r.code {
-				t.Fatalf("got %q, want %q: %s\nerror: %v", step.Code, r.code, trace.Summary(), step.Err)
-			}
-			diagnosis, _ := probe.Lookup(r.code)
-			if want := max(diagnosis.Hop, r.hop); step.Hop != want {
-				t.Errorf("blamed %q, want %q", step.Hop, want)
-			}
-			if trace.Outcome() != diagnosis.Outcome {
-				t.Errorf("got outcome %q, want %q", trace.Outcome(), diagnosis.Outcome)
-			}
-			checkSeen(t, step.Saw, r.saw)
-			if !strings.Contains(step.Target, r.target) || step.Target == "" {
-				t.Errorf("got target %q, want %q in it", step.Target, r.target)
-			}
-			checkSummary(t, trace, step, diagnosis)
+			check(t, w, r, trace, kubeconfigHops)
 		})
 	}
+}
+
+var kubeconfigHops = []catalog.Hop{catalog.HopConfig, catalog.HopResolve, catalog.HopDial, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI}
+
+// check holds a trace against its row, and against what is true of all.
+func check(t *testing.T, w *world, r row, trace probe.Trace, hops []catalog.Hop) {
+	t.Helper()
+	checkShape(t, trace, hops)
+	checkSecrets(t, w, trace)
+	step, broken := trace.Broken()
+	if r.code == "" {
+		if broken {
+			t.Fatalf("broke: %s", trace.Summary())
+		}
+		checkSeen(t, trace.Summary()+mustJSON(t, trace), r.saw)
+		if trace.Err() != nil || trace.Outcome() != catalog.Reached {
+			t.Errorf("got %v and %v for a way that is open", trace.Err(), trace.Outcome())
+		}
+		return
+	}
+	if step.Code != r.code {
+		t.Fatalf("got %q, want %q: %s\nerror: %v", step.Code, r.code, trace.Summary(), step.Err)
+	}
+	diagnosis, _ := probe.Lookup(r.code)
+	if want := max(diagnosis.Hop, r.hop); step.Hop != want {
+		t.Errorf("blamed %q, want %q", step.Hop, want)
+	}
+	if trace.Outcome() != diagnosis.Outcome {
+		t.Errorf("got outcome %q, want %q", trace.Outcome(), diagnosis.Outcome)
+	}
+	checkSeen(t, step.Saw, r.saw)
+	if !strings.Contains(step.Target, r.target) || step.Target == "" {
+		t.Errorf("got target %q, want %q in it", step.Target, r.target)
+	}
+	checkSummary(t, trace, step, diagnosis)
 }
 
 func checkSeen(t *testing.T, text string, parts []string) {
@@ -618,9 +630,8 @@ func checkSummary(t *testing.T, trace probe.Trace, step probe.Step, d probe.Diag
 // checkShape holds what is true of every trace: all hops in their order, all
 // before the broken one passed or skipped, all after it not reached, and JSON
 // that reads back.
-func checkShape(t *testing.T, trace probe.Trace) {
+func checkShape(t *testing.T, trace probe.Trace, want []catalog.Hop) {
 	t.Helper()
-	want := []catalog.Hop{catalog.HopConfig, catalog.HopResolve, catalog.HopDial, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI}
 	var hops []catalog.Hop
 	broken := false
 	for _, s := range trace.Steps {
@@ -676,11 +687,18 @@ func checkSecrets(t *testing.T, w *world, trace probe.Trace) {
 	}
 }
 
-// TestEveryCodeIsProduced holds the table of codes against the rows above and
-// those of Unmet.
+// TestEveryCodeIsProduced holds the table of codes against the rows of all walks
+// and those of Unmet.
 func TestEveryCodeIsProduced(t *testing.T) {
+	produced := map[probe.Code]bool{}
+	for _, r := range rows {
+		produced[r.code] = true
+	}
+	for _, r := range slices.Concat(tokenRows, proxyRows, backendRows, podRows) {
+		produced[r.code] = true
+	}
 	for _, d := range probe.All() {
-		if !slices.ContainsFunc(rows, func(r row) bool { return r.code == d.Code }) && !slices.ContainsFunc(unmetRows, func(r unmetRow) bool { return r.want == d.Code }) {
+		if !produced[d.Code] && !slices.ContainsFunc(unmetRows, func(r unmetRow) bool { return r.want == d.Code }) {
 			t.Errorf("no row produces %s (%s)", d.Code, d.Title)
 		}
 	}
