@@ -6,14 +6,18 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	corev1 "k8s.io/api/core/v1"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 const (
-	// diagnosis bounds each walk that names the broken hop, after a failure.
+	// diagnosis bounds the walk that names the broken hop, after a failure, and
+	// detail that of the path itself, which only adds to what is known.
 	diagnosis = 5 * time.Second
+	detail    = 2 * time.Second
 	// patience is how long a spec runs before it is asked whether the way to
 	// the API server is still whole, and again each time after that.
 	patience = time.Second
@@ -21,10 +25,20 @@ const (
 	confirmation = 300 * time.Millisecond
 )
 
-// Walk says how the path of the spec is walked from now on, to name the hop that
-// broke when an assertion fails: from inside a pod, say. The way to the API
-// server is walked before, and where that is broken it is to blame.
-func (e *Env) Walk(walk func(context.Context) probe.Trace) { e.walker = walk }
+// WalkFrom says that the path of the spec begins in this pod from now on: after a
+// failure the trace tells what the way from there to the API is like.
+func (e *Env) WalkFrom(pod *corev1.Pod, container string) {
+	from := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: container}
+	e.walker = func(ctx context.Context) probe.Trace {
+		return probe.WalkPod(ctx, probe.PodTarget{
+			Name: pod.Namespace + "/" + pod.Name, Namespace: pod.Namespace, Timeout: detail,
+			Shell: func(ctx context.Context, script string) (probe.ShellResult, error) {
+				r := from.Script(ctx, e.Config, e.Client, script)
+				return probe.ShellResult{Stdout: r.Stdout, Stderr: r.Stderr, Exit: r.Exit}, r.Err
+			},
+		})
+	}
+}
 
 // fail is Gomega's fail handler: it names the hop that broke before the message
 // of the assertion.
@@ -99,7 +113,7 @@ func (e *Env) pathTrace(broken probe.Step) []probe.Step {
 		learn(e.entry.Trace)
 	}
 	if e.walker != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), detail)
 		defer cancel()
 		learn(e.walker(ctx).Steps)
 	}

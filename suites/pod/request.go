@@ -89,6 +89,7 @@ func (p prober) meet(ctx context.Context, what string, q request, want catalog.O
 }
 
 func (p prober) meetIn(ctx context.Context, container, what string, q request, want catalog.Outcome) access.Result {
+	p.env.WalkFrom(p.pod, container)
 	return meet(p.env, what, access.ReadCurl(p.env.InContainer(ctx, p.pod, container, q.script())), want)
 }
 
@@ -105,6 +106,7 @@ func (p prober) whoami(ctx context.Context, q request) authenticationv1.UserInfo
 // run runs a script in the pod's first container, which must succeed, and
 // returns what it prints.
 func (p prober) run(ctx context.Context, hop catalog.Hop, what, script string) string {
+	p.env.WalkFrom(p.pod, p.pod.Spec.Containers[0].Name)
 	return p.env.Meet(hop, what, p.env.InPod(ctx, p.pod, script), catalog.Reached).Stdout
 }
 

@@ -40,7 +40,7 @@ const (
 
 	// controllerTime is how long the cluster's controllers have to act on an
 	// object; an idle cluster's take less than a second.
-	controllerTime = 30 * time.Second
+	controllerTime = 15 * time.Second
 	// rightsTime is how long the API server has to notice an RBAC object.
 	rightsTime   = 10 * time.Second
 	pollInterval = 100 * time.Millisecond
