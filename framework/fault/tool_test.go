@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 	if code, ok := Tool(context.Background(), os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if os.Getenv(envRealTool) == serving {
+		serveAsRealProxy()
+		os.Exit(1)
+	}
 	if say := os.Getenv(envRealTool); say != "" {
 		fmt.Print(strings.ReplaceAll(say, "ARGS", strings.Join(os.Args[1:], " ")))
 		if kubeconfig := os.Getenv("KUBECONFIG"); kubeconfig != "" {
