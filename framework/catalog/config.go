@@ -23,6 +23,33 @@ var (
 	anonymousLetIn    = Fault{"anonymous-let-in", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the user system:anonymous"}
 )
 
+// Faults of the kubeconfig that a run is given, and of its credentials.
+var (
+	kubeconfigMissing  = Fault{"kubeconfig-missing", HopConfig, "A-CONFIG-01", "name a kubeconfig that does not exist"}
+	contextMissing     = Fault{"context-missing", HopConfig, "A-CONFIG-05", "name a context that the kubeconfig does not have"}
+	serverNameUnknown  = Fault{"server-name-unknown", HopResolve, "A-RESOLVE-01", "a kubeconfig whose server is at a host name without an address"}
+	serverPortDead     = Fault{"server-port-dead", HopDial, "A-DIAL-01", "a kubeconfig whose server is at a port on which nothing listens"}
+	serverBlackHole    = Fault{"server-black-hole", HopDial, "A-DIAL-02", "a kubeconfig whose server is at an address that drops what arrives"}
+	caWrong            = Fault{"ca-wrong", HopTLS, "A-TLS-02", "a kubeconfig with another certificate authority"}
+	serverNameWrong    = Fault{"server-name-wrong", HopTLS, "A-TLS-03", "a kubeconfig with a tls-server-name that the certificate is not for"}
+	certificateForeign = Fault{"client-certificate-foreign", HopAuthn, "A-AUTHN-01", "a kubeconfig with a client certificate of another authority"}
+	certificateExpired = Fault{"client-certificate-expired", HopAuthn, "A-AUTHN-03", "a kubeconfig with a client certificate of the cluster's own authority that has expired"}
+	tokenGarbage       = Fault{"token-garbage", HopAuthn, "A-AUTHN-01", "a kubeconfig with a token of no cluster"}
+	tokenExpired       = Fault{"token-expired", HopAuthn, "A-AUTHN-03", "a kubeconfig with a token that the cluster's own key has signed and that has expired"}
+	tokenOtherAudience = Fault{"token-other-audience", HopAuthn, "A-AUTHN-01", "a kubeconfig with a token for another audience"}
+	tokenSecretGone    = Fault{"token-secret-deleted", HopAuthn, "A-AUTHN-01", "a kubeconfig with the token of a Secret that has been deleted"}
+	tokenAccountGone   = Fault{"token-account-deleted", HopAuthn, "A-AUTHN-01", "a kubeconfig with the token of a ServiceAccount that has been deleted"}
+	tokenPodGone       = Fault{"token-pod-deleted", HopAuthn, "A-AUTHN-01", "a kubeconfig with a token that is bound to a pod that has been deleted"}
+)
+
+// Faults of something in front of the API server.
+var (
+	manInTheMiddle       = Fault{"mitm", HopTLS, "A-TLS-02", "put a man in the middle before the API server, with a certificate of an authority that nobody trusts"}
+	apiServerSlow        = Fault{"apiserver-slow", HopAPI, "A-API-04", "put a reverse proxy in front of the API server that lets each request wait for 20 seconds"}
+	answersCut           = Fault{"answers-cut", HopAPI, "A-API-03", "put a reverse proxy in front of the API server that breaks each answer off in its body"}
+	apiServerUnavailable = Fault{"apiserver-unavailable", HopAPI, "A-API-07", "put a reverse proxy in front of the API server that answers 503 to everything"}
+)
+
 var configClaims = []Claim{
 	{
 		ID: "kubectl/first-access", Path: PathKubectl, Level: Core, Expect: Reached,
@@ -32,6 +59,10 @@ var configClaims = []Claim{
 		Faults: []Fault{
 			kubeconfigIgnored, apiServerDown,
 			serverIgnored,
+			kubeconfigMissing, contextMissing, serverNameUnknown, serverPortDead, serverBlackHole, caWrong, serverNameWrong,
+			certificateForeign, certificateExpired,
+			tokenGarbage, tokenExpired, tokenOtherAudience, tokenSecretGone, tokenAccountGone, tokenPodGone,
+			manInTheMiddle, apiServerSlow, answersCut, apiServerUnavailable,
 		},
 	},
 	{

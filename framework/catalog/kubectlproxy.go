@@ -15,7 +15,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Rights:   rights(readRoot, ownNamespace, accountToken),
 		Faults: []Fault{
-			locationIgnored, apiServerDown,
+			locationIgnored, apiServerDown, serverPortDead, serverBlackHole,
 			{"context-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy ignores --context"},
 		},
 	},
@@ -26,7 +26,7 @@ var kubectlProxyClaims = []Claim{
 		Rights: rights(readRoot, ownNamespace, accountToken),
 		Faults: []Fault{
 			{"kubectl-verification-off", HopTLS, "A-TLS-08", "a kubectl that does not verify the server's certificate"},
-			apiServerDown,
+			apiServerDown, caWrong, serverNameWrong, manInTheMiddle,
 		},
 	},
 	{
@@ -37,7 +37,7 @@ var kubectlProxyClaims = []Claim{
 		Faults: []Fault{
 			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
 			anonymousLetIn,
-			apiServerDown,
+			apiServerDown, tokenGarbage, tokenExpired, tokenAccountGone,
 		},
 	},
 	{

@@ -14,7 +14,7 @@ var (
 	proxyRightMissing  = Fault{"proxy-right-missing", HopAuthz, "A-AUTHZ-01", "run as a user who may not get services/proxy, pods/proxy and nodes/proxy"}
 	backendWithoutTLS  = Fault{"backend-without-tls", HopBackend, "A-BACKEND-04", "have an admission policy take the certificate off the backend's command"}
 	backendOnlyTLS     = Fault{"backend-only-tls", HopBackend, "A-BACKEND-04", "have an admission policy give every backend a certificate"}
-	queryDropped       = Fault{"query-dropped", HopBackend, "A-BACKEND-03", "put a reverse proxy in front of the API server that drops query strings"}
+	queryDropped       = Fault{"query-dropped", HopBackend, "A-BACKEND-03", "put a reverse proxy in front of the API server that drops the query of what is for a backend"}
 	hostnamesIdentical = Fault{"hostnames-identical", HopBackend, "A-BACKEND-03", "have an admission policy give every backend the same host name, as if one took all requests"}
 )
 

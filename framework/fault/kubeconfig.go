@@ -77,7 +77,6 @@ var kubeconfigFaults = []Fault{
 	wayFault("server-name-wrong", catalog.HopTLS, func(_ context.Context, _ *Site, k access.Kubeconfig) (access.Kubeconfig, error) {
 		return k.WithTLSServerName(foreignName), nil
 	}),
-	wayFault("address-not-in-certificate", catalog.HopTLS, atForeignAddress),
 	wayFault("client-certificate-foreign", catalog.HopAuthn, func(_ context.Context, _ *Site, k access.Kubeconfig) (access.Kubeconfig, error) {
 		other, err := newAuthority()
 		if err != nil {
@@ -98,6 +97,11 @@ var kubeconfigFaults = []Fault{
 			return k.WithTLSServerName(secondName), nil
 		}),
 		Took: whole,
+	},
+	{
+		Name: "address-not-in-certificate", Hop: catalog.HopTLS, Scope: Client,
+		Inject: edited(atForeignAddress),
+		Took:   whole,
 	},
 }
 
@@ -125,7 +129,8 @@ func withHost(k access.Kubeconfig, host string) (access.Kubeconfig, error) {
 }
 
 // atForeignAddress leads to the very same server by an address that its
-// certificate is not for.
+// certificate is not for. Who reads tls-server-name is led there all the same,
+// so that it takes a client that does not to find out.
 func atForeignAddress(ctx context.Context, s *Site, k access.Kubeconfig) (access.Kubeconfig, error) {
 	u, err := url.Parse(k.Server())
 	if err != nil {
@@ -144,5 +149,5 @@ func atForeignAddress(ctx context.Context, s *Site, k access.Kubeconfig) (access
 	}
 	s.Defer(relay.Close)
 	u.Host = relay.Address
-	return k.WithServer(u.String()).WithTLSServerName(""), nil
+	return k.WithServer(u.String()).WithTLSServerName(secondName), nil
 }

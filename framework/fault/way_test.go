@@ -105,7 +105,10 @@ func TestClientFaultsBreakTheWayWhereTheySay(t *testing.T) {
 		"server-name-unknown":        probe.ResolveNoHost,
 		"ca-wrong":                   probe.TLSAuthority,
 		"server-name-wrong":          probe.TLSName,
-		"address-not-in-certificate": probe.TLSName,
+		"mitm":                       probe.TLSAuthority,
+		"token-garbage":              probe.AuthnRefused,
+		"answers-cut":                probe.APIBroken,
+		"apiserver-unavailable":      probe.APIUnavailable,
 		"client-certificate-foreign": probe.AuthnRefused,
 	} {
 		t.Run(name, func(t *testing.T) {

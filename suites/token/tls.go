@@ -78,6 +78,11 @@ var _ = harness.Area(catalog.PathToken, func() {
 		token := r.requestToken(ctx)
 		authority := r.authority(authorityFile, r.kubeconfig.CA())
 
+		ginkgo.By("curl trusts the server when it is given the authority, and not without")
+		bare := r.ask(ctx, "curl is given no authority", r.url(apiPath), token, catalog.Untrusted)
+		Expect(bare.Exit).To(Equal(curlUntrusted), "curl's exit code")
+		r.expectRoot(ctx, r.ask(ctx, "curl is given the authority", r.url(apiPath), token, catalog.Reached, flagAuthority, authority))
+
 		ginkgo.By("the certificate is of the kubeconfig's authority, for the address, and of none that the machine trusts")
 		chain := r.certificates(ctx)
 		env.At(catalog.HopTLS)
@@ -88,11 +93,6 @@ var _ = harness.Area(catalog.PathToken, func() {
 		system, err := x509.SystemCertPool()
 		env.Require(err, "reading the authorities that the machine trusts")
 		Expect(verify(chain, system)).NotTo(Succeed(), "the machine trusts the certificate by itself")
-
-		ginkgo.By("curl trusts the server when it is given the authority, and not without")
-		bare := r.ask(ctx, "curl is given no authority", r.url(apiPath), token, catalog.Untrusted)
-		Expect(bare.Exit).To(Equal(curlUntrusted), "curl's exit code")
-		r.expectRoot(ctx, r.ask(ctx, "curl is given the authority", r.url(apiPath), token, catalog.Reached, flagAuthority, authority))
 
 		ginkgo.By("curl does not trust it under a name that the certificate lacks")
 		other, there := r.renamed(otherName)
