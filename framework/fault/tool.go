@@ -69,18 +69,18 @@ func (t tool) inject(s *Site) error {
 	if program == kubectlProgram {
 		healthy = cmp.Or(s.Ref.Kubectl, program)
 	}
-	real, err := exec.LookPath(healthy)
+	found, err := exec.LookPath(healthy)
 	if err != nil {
 		return fmt.Errorf("looking for the real %s: %w", program, err)
 	}
-	if real, err = filepath.Abs(real); err != nil {
+	if found, err = filepath.Abs(found); err != nil {
 		return fmt.Errorf("looking for the real %s: %w", program, err)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	raw, err := json.Marshal(toolFile{Fault: t.name, Real: real, Server: s.Config.Host})
+	raw, err := json.Marshal(toolFile{Fault: t.name, Real: found, Server: s.Config.Host})
 	if err != nil {
 		return fmt.Errorf("describing the broken %s: %w", program, err)
 	}
