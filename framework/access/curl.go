@@ -38,7 +38,8 @@ func ReadCurl(r Result) Result {
 }
 
 // CurlOutcome sets the outcome from the HTTP status, where there is one, or
-// from curl's exit code.
+// from curl's exit code. A status of success is none when curl failed after it,
+// in the middle of the body, say.
 func CurlOutcome(r Result) Result {
 	switch r.Exit {
 	case curlUnresolvedHost:
@@ -52,7 +53,10 @@ func CurlOutcome(r Result) Result {
 	case curlUntrusted:
 		r.Outcome = catalog.Untrusted
 	default:
-		if o := catalog.FromStatus(r.Status); o != catalog.Unknown {
+		switch o := catalog.FromStatus(r.Status); {
+		case o == catalog.Reached && r.Exit != 0:
+			r.Outcome = catalog.Failed
+		case o != catalog.Unknown:
 			r.Outcome = o
 		}
 	}

@@ -27,8 +27,9 @@ func (h Host) path() string {
 	return filepath.Dir(h.Kubectl) + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
-// requestLine is a line of kubectl's log about one request, from --v=6 on.
-var requestLine = regexp.MustCompile(`(?m)^.* round_trippers\.go:\d+\] .*?(https?://[^\s"]+)`)
+// requestLine is a line of kubectl's log about one request, from --v=6 on. A URL
+// is of printable ASCII.
+var requestLine = regexp.MustCompile(`(?m)^.* round_trippers\.go:\d+\] .*?(https?://[!#-~]+)`)
 
 // RequestURLs returns the URLs that a kubectl with --v=6 or more says it asked
 // for, in that order.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"unicode"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -58,12 +59,8 @@ func (h Host) StartKubectlProxy(ctx context.Context, args ...string) (*KubectlPr
 	serving := make(chan string, 1)
 	go func() {
 		defer close(p.done)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if addr, ok := strings.CutPrefix(lines.Text(), KubectlProxyReady); ok {
-				serving <- strings.TrimSpace(addr)
-				break
-			}
+		if addr, ok := readServing(out); ok {
+			serving <- addr
 		}
 		_, _ = io.Copy(io.Discard, out)
 		_ = p.cmd.Wait()
@@ -77,6 +74,18 @@ func (h Host) StartKubectlProxy(ctx context.Context, args ...string) (*KubectlPr
 		p.Stop()
 		return nil, fmt.Errorf("waiting for %q to serve: %w", p.Command, errors.Join(context.Cause(ctx), errors.New(p.Stderr())))
 	}
+}
+
+// readServing reads what kubectl proxy prints until it says where it listens, and
+// returns that, or false when the output ends before. It reads no further.
+func readServing(out io.Reader) (addr string, ok bool) {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said, ok := strings.CutPrefix(lines.Text(), KubectlProxyReady)
+		if addr = strings.TrimSpace(said); ok && addr != "" && !strings.ContainsFunc(addr, unicode.IsControl) {
+			return addr, true
+		}
+	}
+	return "", false
 }
 
 // URL returns the address of a path of the API below the proxy.

@@ -37,15 +37,34 @@ var (
 // values of the credential fields of kubeconfigs and exec credentials in YAML
 // and JSON. It prefers to remove too much. Redacting twice changes nothing.
 func Redact(text string) string {
+	// What is removed may have hidden, behind a quote without its fellow, that
+	// what follows is a credential too.
+	for range maxRounds {
+		next := redactOnce(text)
+		if next == text {
+			break
+		}
+		text = next
+	}
+	return text
+}
+
+// maxRounds bounds how often a text is gone through. Two are enough for any text
+// that somebody wrote in earnest.
+const maxRounds = 16
+
+func redactOnce(text string) string {
+	// What is a credential by its own form goes first: a field's name before it
+	// may take the word in front of it for its value.
 	text = pemKey.ReplaceAllString(text, redacted)
 	text = encodedPEM.ReplaceAllStringFunc(text, redactEncoded)
-	text = jsonValue.ReplaceAllStringFunc(text, redactJSON)
-	text = redactYAML(text)
-	text = flow.ReplaceAllStringFunc(text, redactFlow)
 	text = jwt.ReplaceAllString(text, redacted)
-	text = authorization.ReplaceAllString(text, "${1}"+redacted)
 	text = bearer.ReplaceAllString(text, "${1}"+redacted)
 	text = basic.ReplaceAllStringFunc(text, redactBasic)
+	text = redactJSON(text)
+	text = redactYAML(text)
+	text = flow.ReplaceAllStringFunc(text, redactFlow)
+	text = authorization.ReplaceAllString(text, "${1}"+redacted)
 	text = userinfo.ReplaceAllString(text, "${1}"+redacted+"@")
 	text = flag.ReplaceAllString(text, "${1}"+redacted)
 	text = inline.ReplaceAllString(text, "${1}"+redacted)
@@ -64,13 +83,24 @@ func redactEncoded(block string) string {
 	return redacted
 }
 
-func redactJSON(pair string) string {
-	head := jsonValue.FindStringSubmatch(pair)[1]
-	quote := `"`
-	if rest := pair[len(head):]; strings.HasPrefix(rest, `\`) {
-		quote = rest[:strings.Index(rest, `"`)+1]
+// redactJSON removes the values of JSON's credential fields. The quote that ends a
+// value may be the one that begins a name, where one before it has no fellow.
+func redactJSON(text string) string {
+	var out strings.Builder
+	for {
+		m := jsonValue.FindStringSubmatchIndex(text)
+		if m == nil {
+			return out.String() + text
+		}
+		value, quote := text[m[3]:m[1]], `"`
+		rest := m[1] - len(quote)
+		if strings.HasPrefix(value, `\`) {
+			quote = value[:strings.Index(value, `"`)+1]
+			rest = m[3] + len(strings.TrimRight(value[:len(value)-1], `\`))
+		}
+		out.WriteString(text[:m[3]] + quote + redacted)
+		text = text[rest:]
 	}
-	return head + quote + redacted + quote
 }
 
 func redactFlow(pair string) string {
