@@ -43,6 +43,9 @@ type Options struct {
 	Claims []catalog.ID     `json:"claims,omitempty"`
 	Paths  []catalog.PathID `json:"paths,omitempty"`
 	Levels []catalog.Level  `json:"levels,omitempty"`
+	// Forbidden are the claims that are skipped because the user of the run lacks
+	// a right, and which right; see Preflight.
+	Forbidden map[catalog.ID]string `json:"forbidden,omitempty"`
 	// Clusters are those that another process of this run has made.
 	Clusters []cluster.Ref `json:"clusters,omitempty"`
 }

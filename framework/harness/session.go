@@ -169,4 +169,9 @@ func skipUnlessApplicable(s *session, c catalog.Claim, note func(catalog.Verdict
 			ginkgo.Skip(reason)
 		}
 	}
+	if right := run.options.Forbidden[c.ID]; right != "" {
+		reason := "the user of the run is not allowed to " + right
+		note(catalog.Skipped, reason)
+		ginkgo.Skip(reason)
+	}
 }

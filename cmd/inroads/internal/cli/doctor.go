@@ -10,53 +10,65 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/cluster/engine"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 func newDoctor(s Streams) *cobra.Command {
 	var o harness.Options
+	var sel selection
 	var format string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Walk the way to a cluster hop by hop, or look at what this machine has",
+		Short: "Tell whether a run can go on, or which hop on the way to the cluster is broken",
 		Long: `Walk the way to the cluster of --kubeconfig or --context hop by hop, stop at the
-first hop that is broken and say what to do. Without either, look whether this
-machine can make a cluster.`,
+first hop that is broken and say what to do. Where the way is whole, look there
+for what a run needs: the rights of the selected claims, clocks, certificates and
+images, and for what earlier runs left. It changes nothing and takes less than two
+seconds. Without a cluster, look whether this machine can make one.
+
+Exit codes: 0 a run can go on, 3 the way is broken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != formatTable && format != formatJSON {
 				return usage(fmt.Sprintf("no output format %q", format), "there are table and json")
 			}
+			if err := sel.apply(&o); err != nil {
+				return err
+			}
 			if !o.Existing() {
 				return examineHost(cmd.Context(), s.Out)
 			}
-			return examineCluster(cmd.Context(), s.Out, probe.Target{Kubeconfig: o.Kubeconfig, Context: o.Context}, format)
+			return examineCluster(cmd.Context(), s.Out, o, format)
 		},
 	}
+	sel.bind(cmd)
 	bindCluster(cmd, &o)
+	bindImages(cmd, &o)
 	cmd.Flags().StringVarP(&format, "output", "o", formatTable, "table or json")
 	return cmd
 }
 
-func examineCluster(ctx context.Context, out io.Writer, target probe.Target, format string) error {
-	trace := probe.Walk(ctx, target)
+func examineCluster(ctx context.Context, out io.Writer, o harness.Options, format string) error {
+	found := harness.Preflight(ctx, o)
 	if format == formatJSON {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(trace); err != nil {
+		if err := enc.Encode(found); err != nil {
 			return unable(err, "")
 		}
-	} else if err := trace.WriteTable(out); err != nil {
+	} else if err := found.WriteTable(out); err != nil {
 		return unable(err, "")
 	}
-	if _, broken := trace.Broken(); broken {
-		return &exitError{code: ExitInconclusive, cause: trace.Summary()}
+	if _, broken := found.Broken(); broken {
+		return &exitError{code: ExitInconclusive, cause: found.Summary()}
 	}
 	return nil
 }
 
-// examineHost looks for a container engine without installing or starting one.
+// examineHost looks for what killed runs left, and for a container engine without
+// installing or starting one.
 func examineHost(ctx context.Context, out io.Writer) error {
+	left := harness.Leftovers()
+	fmt.Fprintf(out, "%s: %s\n", left.Check, left)
 	e, found, err := engine.Find(ctx, engine.Options{NoInstall: true})
 	if err != nil {
 		return unable(err, "")

@@ -16,7 +16,6 @@ import (
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/framework/probe"
 	"github.com/inroads-k8s/inroads/reports"
 	"github.com/inroads-k8s/inroads/suites"
 )
@@ -39,7 +38,7 @@ func newRun(s Streams) *cobra.Command {
 	r := &runner{
 		streams:   s,
 		now:       time.Now,
-		walk:      probe.Walk,
+		look:      harness.Preflight,
 		provision: harness.Provision,
 		specs: func(ctx context.Context, o parallel.Options) error {
 			return parallel.Run(ctx, o, suites.Run)
@@ -74,8 +73,7 @@ junit.xml, are in the artifacts folder however the run ends.`,
 	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side")
 	f.StringVar(&o.Kubectl, "kubectl", "", "the kubectl under test (default the node image's, or the one in PATH)")
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
-	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
-	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
+	bindImages(cmd, o)
 	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
 	f.BoolVar(&dryRun, "dry-run", false, "print what would be proven, and end")
 	f.BoolVarP(&r.verbose, "verbose", "v", false, "show what Ginkgo itself prints")
@@ -88,6 +86,13 @@ func bindCluster(cmd *cobra.Command, o *harness.Options) {
 	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster")
 	f.StringVar(&o.Context, "context", "", "context of an existing cluster")
 	_ = cmd.MarkFlagFilename("kubeconfig")
+}
+
+// bindImages binds the flags that choose the images of pods.
+func bindImages(cmd *cobra.Command, o *harness.Options) {
+	f := cmd.Flags()
+	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
+	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
 }
 
 // kindFlags are the flags that only a cluster of kind's has.
@@ -110,7 +115,7 @@ type runner struct {
 	procs     int
 	verbose   bool
 	now       func() time.Time
-	walk      func(context.Context, probe.Target) probe.Trace
+	look      func(context.Context, harness.Options) harness.Findings
 	provision func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
 	specs     func(context.Context, parallel.Options) error
 	// env is what the specs' processes get beside this one's environment, and
@@ -175,13 +180,20 @@ func (r *runner) run(ctx context.Context) error {
 // answer returns the report of the run, and what it made and could not remove,
 // or "".
 func (r *runner) answer(ctx context.Context) (report reports.Report, left string) {
-	if failure := r.preflight(ctx); failure != nil {
-		return r.unable(ctx, *failure), ""
+	if r.options.Existing() {
+		if failure := r.preflight(ctx); failure != nil {
+			return r.unable(ctx, *failure), ""
+		}
 	}
 	release, err := r.provide(ctx)
 	defer func() { left = r.release(ctx, release) }()
 	if err != nil {
 		return r.unable(ctx, reports.SetupFailure{Stage: stageCluster, Message: err.Error()}), ""
+	}
+	if !r.options.Existing() {
+		if failure := r.preflight(ctx); failure != nil {
+			return r.unable(ctx, *failure), ""
+		}
 	}
 	return r.prove(ctx), ""
 }
@@ -195,19 +207,25 @@ func (r *runner) unable(ctx context.Context, f reports.SetupFailure) reports.Rep
 	return reports.Unable(r.meta, f)
 }
 
-// preflight walks the way to an existing cluster.
+// preflight looks whether the run can go on, and has the claims skipped that the
+// user has too few rights for. It returns what keeps the run from all claims, or
+// nil.
 func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
-	o := r.options
-	if !o.Existing() {
-		return nil
+	found := r.look(ctx, r.options)
+	if step, broken := found.Broken(); broken {
+		return &reports.SetupFailure{Stage: stagePreflight, Message: found.Summary(), Hop: step.Hop, Code: string(step.Code)}
 	}
-	trace := r.walk(ctx, probe.Target{Kubeconfig: o.Kubeconfig, Context: o.Context})
-	step, broken := trace.Broken()
-	if !broken {
-		r.progress("preflight: %s", trace.Summary())
-		return nil
+	r.progress("preflight: %s, in %s", found.Summary(), found.Took)
+	for _, f := range found.List {
+		if f.Severity == harness.Warning && len(f.Claims) == 0 {
+			r.progress("warning: %s: %s", f.Check, f)
+		}
 	}
-	return &reports.SetupFailure{Stage: stagePreflight, Message: trace.Summary(), Hop: step.Hop, Code: string(step.Code)}
+	if n := len(found.Forbidden); n > 0 {
+		r.progress("warning: rights: the user's are not enough for %d of %d claims, which are skipped; 'inroads doctor' lists what is missing", n, len(r.options.Selected()))
+	}
+	r.options.Forbidden = found.Forbidden
+	return nil
 }
 
 // provide gets the clusters. What it returns removes them again, also when

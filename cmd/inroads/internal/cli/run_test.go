@@ -42,9 +42,11 @@ func newFixture(t *testing.T) *fixture {
 			clock = clock.Add(time.Minute)
 			return clock
 		},
-		walk: func(context.Context, probe.Target) probe.Trace {
-			t.Error("walked to a cluster that is not there yet")
-			return probe.Trace{}
+		look: func(_ context.Context, o harness.Options) harness.Findings {
+			if !o.Existing() && len(o.Clusters) == 0 {
+				t.Error("looked at a cluster that is not there yet")
+			}
+			return harness.Findings{}
 		},
 		provision: func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
 			return []cluster.Ref{{Name: "made", Provider: "kind", KubernetesVersion: "v1.37.2", Nodes: make([]cluster.Node, 2)}}, f.release, nil
@@ -60,6 +62,10 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) release(ctx context.Context) error {
 	f.released++
 	return ctx.Err()
+}
+
+func brokenAtDial(context.Context, harness.Options) harness.Findings {
+	return harness.Findings{Trace: probe.Trace{Steps: []probe.Step{{Hop: catalog.HopDial, State: probe.Broken, Target: "127.0.0.1:1", Code: probe.DialRefused}}}}
 }
 
 // report does what the specs do: it tells each verdict and writes the report.
@@ -191,13 +197,37 @@ func TestRun(t *testing.T) {
 			name: "the way is broken", wantCode: ExitInconclusive, wantErr: "inroads: dial refused at 127.0.0.1:1: ",
 			change: func(f *fixture, _ func()) {
 				f.options.Kubeconfig = "somewhere"
-				f.walk = func(context.Context, probe.Target) probe.Trace {
-					return probe.Trace{Steps: []probe.Step{{Hop: catalog.HopDial, State: probe.Broken, Target: "127.0.0.1:1", Code: probe.DialRefused}}}
-				}
+				f.look = brokenAtDial
 			},
 			wantReport: func(r reports.Report) bool {
 				return r.Setup != nil && r.Setup.Hop == catalog.HopDial && r.Claims[0].Code == string(probe.DialRefused)
 			},
+		},
+		{
+			name: "the way to the cluster that the run made is broken", wantCode: ExitInconclusive, wantErr: "inroads: dial refused at 127.0.0.1:1: ", released: 1,
+			change: func(f *fixture, _ func()) { f.look = brokenAtDial },
+			wantReport: func(r reports.Report) bool {
+				return r.Setup != nil && r.Setup.Stage == stagePreflight && r.Setup.Hop == catalog.HopDial
+			},
+		},
+		{
+			name: "a right is missing", wantCode: ExitProven, released: 1,
+			change: func(f *fixture, _ func()) {
+				f.look = func(context.Context, harness.Options) harness.Findings {
+					return harness.Findings{
+						List:      []harness.Finding{{Check: "images", Severity: harness.Warning, Saw: "not there", Next: "load it"}, {Check: "clock", Severity: harness.Fine, Saw: "the same"}},
+						Forbidden: map[catalog.ID]string{f.claims[1].ID: "get pods in namespaces"},
+					}
+				}
+				f.specs = func(_ context.Context, o parallel.Options) error {
+					if f.options.Forbidden[f.claims[1].ID] == "" {
+						t.Error("the specs do not know which claims to skip")
+					}
+					return f.report(o, catalog.Proven, catalog.Proven)
+				}
+			},
+			wantOut:    []string{"warning: images: not there; load it\n", "warning: rights: the user's are not enough for 1 of 2 claims"},
+			wantReport: func(r reports.Report) bool { return r.Setup == nil },
 		},
 	}
 	for _, tt := range tests {
