@@ -22,5 +22,5 @@ var paths = []Path{
 	{PathKubectlProxy, "kubectl proxy", []Hop{HopTool, HopConfig, HopLocalProxy, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
-	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopService, HopEndpoint, HopNode, HopBackend}},
+	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
 }

@@ -30,3 +30,19 @@ func testPaths(t *testing.T, rows []pathRow, hops ...catalog.Hop) {
 		})
 	}
 }
+
+func TestWalkConfig(t *testing.T) {
+	w := newWorld(t)
+	w.cluster.Server = "https://" + closedPort(t)
+	w.save()
+	trace := probe.WalkConfig(w.ctx, w.target)
+	checkShape(t, trace, []catalog.Hop{catalog.HopConfig})
+	checkSecrets(t, w, trace)
+	if trace.Err() != nil {
+		t.Errorf("broke: %s", trace.Summary())
+	}
+	w.target.Context = "gone"
+	if step, _ := probe.WalkConfig(w.ctx, w.target).Broken(); step.Code != probe.ConfigNoContext {
+		t.Errorf("got %q, want %q", step.Code, probe.ConfigNoContext)
+	}
+}

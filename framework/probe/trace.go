@@ -189,7 +189,7 @@ func (t Trace) Summary() string {
 	if len(t.Steps) == 0 {
 		return fmt.Sprintf("%s: not walked", t.Path)
 	}
-	return Redact(fmt.Sprintf("%s reached %s: %s", t.Path, t.Steps[len(t.Steps)-1].Target, strings.Join(parts, ", ")))
+	return Redact(strings.TrimSuffix(fmt.Sprintf("%s reached %s: %s", t.Path, t.Steps[len(t.Steps)-1].Target, strings.Join(parts, ", ")), ": "))
 }
 
 // Err returns nil if nothing broke, and else an error that says Summary and

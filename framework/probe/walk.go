@@ -52,6 +52,14 @@ func Walk(ctx context.Context, t Target) Trace {
 	return w.through(ctx, w.config, w.authn, w.authz, w.api)
 }
 
+// WalkConfig reads the kubeconfig and makes its credential ready, which may run a
+// credential plugin, and goes no further.
+func WalkConfig(ctx context.Context, t Target) Trace {
+	w := newWalk(catalog.PathConfigView, t, catalog.HopConfig)
+	defer w.close()
+	return w.through(ctx, w.config)
+}
+
 // walk is a walk along any path. The paths differ in their hops, in where the
 // entry comes from and in how a request is asked; what an answer means is the
 // same for all.

@@ -83,7 +83,7 @@ Exit codes: 0 proven, 1 disproven, 2 usage, 3 inconclusive or no set-up,
 		return usage(err.Error(), fmt.Sprintf("'%s --help' lists the flags", cmd.CommandPath()))
 	})
 	root.AddCommand(
-		newRun(s), newList(s), newExplain(s), newDoctor(s), newCluster(s),
+		newRun(s), newList(s), newExplain(s), newProbe(s), newDoctor(s), newCluster(s),
 		newFaults(s), newNodeImage(s), newSweep(s), newVersion(s),
 	)
 	return root

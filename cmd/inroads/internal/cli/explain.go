@@ -1,40 +1,94 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 func newExplain(s Streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain CLAIM",
-		Short: "Tell what a claim says, where it is documented and what would disprove it",
+		Use:   "explain CLAIM|CODE",
+		Short: "Tell what a claim says and what would disprove it, or what a code means",
+		Example: `  inroads explain kubectl-proxy/api-root
+  inroads explain A-TLS-02`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Sprintf("explain takes one claim, not %d", len(args)), "'inroads list' prints them")
+				return usage(fmt.Sprintf("explain takes one claim or code, not %d", len(args)), "'inroads list' prints the claims")
 			}
 			return nil
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return claimIDs(), cobra.ShellCompDirectiveNoFileComp
+			return slices.Concat(claimIDs(), codes()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := known("claim", args[0], claimIDs()); err != nil {
-				return err
+			for _, c := range catalog.Claims() {
+				if strings.EqualFold(string(c.ID), args[0]) {
+					return explain(s.Out, c)
+				}
 			}
-			c, err := catalog.Lookup(catalog.ID(args[0]))
-			if err != nil {
-				return err
+			for _, d := range probe.All() {
+				if strings.EqualFold(string(d.Code), args[0]) {
+					return explainCode(s.Out, d)
+				}
 			}
-			return explain(s.Out, c)
+			return usage(fmt.Sprintf("no claim or code %q", args[0]), suggest(args[0], slices.Concat(claimIDs(), codes()))+"'inroads list' prints the claims")
 		},
 	}
+}
+
+func codes() []string {
+	return ids(probe.All(), func(d probe.Diagnosis) string { return string(d.Code) })
+}
+
+func explainCode(out io.Writer, d probe.Diagnosis) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "code\t%s\n", d.Code)
+	fmt.Fprintf(w, "means\t%s\n", d.Title)
+	fmt.Fprintf(w, "hop\t%s\n", cmp.Or(string(d.Hop), "any"))
+	fmt.Fprintf(w, "outcome\t%s\n", cmp.Or(string(d.Outcome), "none: the walk could not tell"))
+	fmt.Fprintf(w, "next\t%s\n", d.HintFor(""))
+	fmt.Fprintf(w, "see\t%s\n", d.Doc)
+	head := "given for"
+	for _, f := range faultsOf(d.Code) {
+		fmt.Fprintf(w, "%s\t%s: %s; it disproves %s\n", head, f.Name, f.How, strings.Join(f.claims, ", "))
+		head = ""
+	}
+	return w.Flush()
+}
+
+// faultOf is a fault with the claims that name it.
+type faultOf struct {
+	catalog.Fault
+	claims []string
+}
+
+// faultsOf returns the faults that give a code, sorted by name.
+func faultsOf(code probe.Code) []faultOf {
+	var all []faultOf
+	for _, c := range catalog.Claims() {
+		for _, f := range c.Faults {
+			if f.Code != code {
+				continue
+			}
+			i := slices.IndexFunc(all, func(of faultOf) bool { return of.Name == f.Name })
+			if i < 0 {
+				all = append(all, faultOf{Fault: f})
+				i = len(all) - 1
+			}
+			all[i].claims = append(all[i].claims, string(c.ID))
+		}
+	}
+	slices.SortFunc(all, func(a, b faultOf) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 func explain(out io.Writer, c catalog.Claim) error {
@@ -62,7 +116,7 @@ func explain(out io.Writer, c catalog.Claim) error {
 		if i == 0 {
 			head = "disproven by"
 		}
-		fmt.Fprintf(w, "%s\t%s at hop %s: %s\n", head, f.Name, f.Hop, f.How)
+		fmt.Fprintf(w, "%s\t%s at hop %s (%s): %s\n", head, f.Name, f.Hop, f.Code, f.How)
 	}
 	fmt.Fprintf(w, "prove it\tinroads run --claim %s\n", c.ID)
 	return w.Flush()

@@ -102,7 +102,7 @@ func ids[T any](list []T, id func(T) string) []string {
 const maxSuggestions = 3
 
 // suggest returns "did you mean …? " with the values that are nearest to what
-// was typed, or "" when none is near.
+// was typed, in capitals or not, or "" when none is near.
 func suggest(typed string, values []string) string {
 	type near struct {
 		value    string
@@ -110,9 +110,10 @@ func suggest(typed string, values []string) string {
 	}
 	var found []near
 	for _, v := range values {
-		d := distance(typed, v)
+		low := strings.ToLower(v)
+		d := distance(strings.ToLower(typed), low)
 		// What was typed may also be a part: "api-root", or a path for a claim.
-		if strings.Contains(v, typed) && typed != "" {
+		if strings.Contains(low, strings.ToLower(typed)) && typed != "" {
 			d = min(d, 1)
 		}
 		if d <= max(2, len(typed)/4) {
