@@ -55,6 +55,9 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 	e.dir, e.Host.Home = dir, dir
 	ginkgo.DeferCleanup(os.RemoveAll, dir)
 	skipUnlessApplicable(s, claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
+	if s.unusable != nil {
+		e.Held(catalog.HopConfig, s.unusable)
+	}
 	return e
 }
 
@@ -74,6 +77,13 @@ func (e *Env) At(hop catalog.Hop) *Env {
 	return e
 }
 
+// Blame says that the assertions that follow are about what was seen at the hop,
+// where another outcome was wanted: it tells the diagnosis as for Meet.
+func (e *Env) Blame(hop catalog.Hop, r access.Result, want catalog.Outcome) *Env {
+	e.hop, e.code = hop, access.Diagnose(hop, r, want)
+	return e
+}
+
 // Meet records what a caller saw and asserts that it is the outcome. It returns
 // the result for further assertions.
 func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) access.Result {
@@ -83,7 +93,7 @@ func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.O
 		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
 	}
 	if r.Outcome != want {
-		e.code = access.Diagnose(hop, r, want)
+		e.Blame(hop, r, want)
 		fail(fmt.Sprintf("%s: want %s, got %s\n%s", what, want, r.Outcome, r.Summary()), 1)
 	}
 	return r

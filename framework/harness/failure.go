@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -16,8 +17,13 @@ import (
 const (
 	// diagnosis bounds the walk that names the broken hop, after a failure, and
 	// detail that of the path itself, which only adds to what is known.
-	diagnosis = 5 * time.Second
-	detail    = 2 * time.Second
+	diagnosis = 8 * time.Second
+	detail    = 5 * time.Second
+	// inside is how long each leg of a walk from a pod may take.
+	inside = time.Second
+	// slow is how long each hop of it may take, which leaves the whole walk
+	// time to tell which one it is.
+	slow = 3 * time.Second
 	// patience is how long a spec runs before it is asked whether the way to
 	// the API server is still whole, and again each time after that.
 	patience = time.Second
@@ -31,13 +37,27 @@ func (e *Env) WalkFrom(pod *corev1.Pod, container string) {
 	from := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: container}
 	e.walker = func(ctx context.Context) probe.Trace {
 		return probe.WalkPod(ctx, probe.PodTarget{
-			Name: pod.Namespace + "/" + pod.Name, Namespace: pod.Namespace, Timeout: detail,
+			Name: pod.Namespace + "/" + pod.Name, Namespace: pod.Namespace, Timeout: inside, Endpoints: e.apiEndpoints(ctx),
 			Shell: func(ctx context.Context, script string) (probe.ShellResult, error) {
 				r := from.Script(ctx, e.Config, e.Client, script)
 				return probe.ShellResult{Stdout: r.Stdout, Stderr: r.Stderr, Exit: r.Exit}, r.Err
 			},
 		})
 	}
+}
+
+// apiEndpoints returns the API servers' own addresses, none where they are not
+// known: they only add to a diagnosis.
+func (e *Env) apiEndpoints(ctx context.Context) []string {
+	endpoints, err := access.APIEndpoints(ctx, e.Client)
+	if err != nil {
+		fmt.Fprintln(ginkgo.GinkgoWriter, err)
+	}
+	var all []string
+	for _, a := range endpoints {
+		all = append(all, a.String())
+	}
+	return all
 }
 
 // fail is Gomega's fail handler: it names the hop that broke before the message
@@ -65,7 +85,12 @@ func (e *Env) blame(message string) string {
 		if step.Target == "" {
 			step.Target = string(e.Claim.Path)
 		}
-		e.entry.Trace = e.pathTrace(step)
+		path := e.walkPath()
+		if better, found := path.Broken(); found && refines(better, step) {
+			better.Saw += "; " + step.Saw
+			step = better
+		}
+		e.entry.Trace = e.pathTrace(step, path)
 	}
 	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
 	e.entry.Reason = step.Summary() + "\n" + message
@@ -88,7 +113,9 @@ func (e *Env) explain(reason string) string {
 func (e *Env) walkAPI() (probe.Step, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
 	defer cancel()
-	trace := probe.Walk(ctx, e.apiTarget())
+	target := e.apiTarget()
+	target.Timeout = slow
+	trace := probe.Walk(ctx, target)
 	e.entry.Trace = trace.Steps
 	return trace.Broken()
 }
@@ -97,10 +124,27 @@ func (e *Env) apiTarget() probe.Target {
 	return probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context}
 }
 
+// walkPath walks the path itself, where that begins in a pod.
+func (e *Env) walkPath() probe.Trace {
+	if e.walker == nil {
+		return probe.Trace{}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), detail)
+	defer cancel()
+	return e.walker(ctx)
+}
+
+// refines is whether a walk of the path tells more than the step, by which the
+// address of the API's Service leads nowhere: what gave that address, or what is
+// behind it, may be why.
+func refines(walked, step probe.Step) bool {
+	return step.Hop == catalog.HopService && (walked.Code == probe.ResolveElsewhere || walked.Hop == catalog.HopDial)
+}
+
 // pathTrace returns the trace of a path of which the given step is broken. What
 // the way to the API server says stands where the path has the same hops, unless
 // the path begins in a pod; a walk of the path itself says more.
-func (e *Env) pathTrace(broken probe.Step) []probe.Step {
+func (e *Env) pathTrace(broken probe.Step, path probe.Trace) []probe.Step {
 	known := map[catalog.Hop]probe.Step{}
 	learn := func(steps []probe.Step) {
 		for _, s := range steps {
@@ -112,18 +156,14 @@ func (e *Env) pathTrace(broken probe.Step) []probe.Step {
 	if e.Claim.Path != catalog.PathInPod {
 		learn(e.entry.Trace)
 	}
-	if e.walker != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), detail)
-		defer cancel()
-		learn(e.walker(ctx).Steps)
-	}
-	path, err := catalog.LookupPath(e.Claim.Path)
+	learn(path.Steps)
+	documented, err := catalog.LookupPath(e.Claim.Path)
 	if err != nil {
 		return []probe.Step{broken}
 	}
 	var steps []probe.Step
 	reached := true
-	for _, hop := range path.Hops {
+	for _, hop := range documented.Hops {
 		step, ok := known[hop]
 		switch {
 		case hop == broken.Hop:

@@ -156,7 +156,7 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 		require(run.session.close(), "clearing up after this process")
 	}
 }, func(ctx ginkgo.SpecContext) {
-	if run.forget != nil && run.session != nil {
+	if run.forget != nil && run.session != nil && run.session.client != nil {
 		// Longer waits are for a controller that is down, and it may stay so.
 		bounded, cancel := context.WithTimeout(ctx, goneTime)
 		defer cancel()

@@ -42,6 +42,9 @@ type session struct {
 	ref      cluster.Ref
 	config   *rest.Config
 	client   kubernetes.Interface
+	// unusable is what is wrong with the kubeconfig, which is then what each
+	// spec has to tell, or nil.
+	unusable error
 	host     access.Host
 	dir      string
 	// forget takes the folder out of the ledger.
@@ -55,11 +58,8 @@ func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*sessio
 	}
 	s := &session{clusters: clusters, ref: clusters[0]}
 	var err error
-	if s.config, err = s.ref.RESTConfig(); err != nil {
-		return nil, err
-	}
-	if s.client, err = kubernetes.NewForConfig(s.config); err != nil {
-		return nil, fmt.Errorf("making a client for %q: %w", s.config.Host, err)
+	if s.config, s.client, err = connect(s.ref); err != nil {
+		s.config, s.unusable = &rest.Config{}, err
 	}
 	if s.dir, s.forget, err = makeRunDir(); err != nil {
 		return nil, err
@@ -74,6 +74,19 @@ func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*sessio
 	}
 	s.host = access.Host{Kubectl: link, Kubeconfig: s.ref.Kubeconfig, Home: s.dir}
 	return s, ctx.Err()
+}
+
+// connect returns the configuration of the cluster's user, and a client.
+func connect(ref cluster.Ref) (*rest.Config, kubernetes.Interface, error) {
+	config, err := ref.RESTConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a client for %q: %w", config.Host, err)
+	}
+	return config, client, nil
 }
 
 // close removes what this process has on disk.

@@ -204,7 +204,7 @@ var diagnoses = []Diagnosis{
 	{BackendDeviates, catalog.HopBackend, catalog.Failed, "backend gives another answer than it should", "compare the request in the evidence with what the pod got: kubectl logs of the pod behind the Service", docThrough},
 	{BackendNotTLS, catalog.HopBackend, catalog.NotTLS, "one of API server and backend does not speak TLS", "put https: before the Service's name, or take it away: /services/https:NAME:PORT/proxy/", docThrough},
 	{BackendBroken, catalog.HopBackend, catalog.Refused, "backend breaks its answer off", "kubectl logs --previous of the pod behind the Service", docThrough},
-	{BackendTimeout, catalog.HopBackend, catalog.TimedOut, "backend does not answer in time", "kubectl logs of the pod behind the Service; ask it from a pod beside it", docThrough},
+	{BackendTimeout, catalog.HopBackend, catalog.TimedOut, "backend does not answer in time", "kubectl logs of the pod behind the Service; ask it from a pod beside it and, where it answers there, look for what drops the API server's packets: NetworkPolicies, firewalls, routes", docThrough},
 	{WalkInside, "", catalog.Unknown, "way into the container broke", "kubectl exec into the container by hand, and run sh and curl there; this says nothing about the way from it", docExec},
 	{WalkStopped, "", catalog.Unknown, "walk was stopped by its caller", "give it more time and try again", docControl},
 }

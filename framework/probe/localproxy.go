@@ -103,10 +103,10 @@ func (w *walk) askThroughProxy(ctx context.Context, hop catalog.Hop, method, pat
 		return a, nil
 	}
 	err := fmt.Errorf("requesting %q through kubectl proxy: %s", path, a.text())
-	switch {
-	case a.status == http.StatusForbidden:
+	switch a.status {
+	case http.StatusForbidden:
 		return nil, a.broken(ProxyFiltered, fmt.Sprintf("%s %s: %s", method, path, a.text()), err)
-	case a.status == http.StatusInternalServerError:
+	case http.StatusInternalServerError:
 		return nil, a.broken(ProxyUpstream, describeBehind(a.text(), string(a.body)), err)
 	}
 	return a, nil

@@ -39,6 +39,10 @@ type PodTarget struct {
 	// Server is the URL of the API as pods know it. Empty means
 	// DefaultServer.
 	Server string
+	// Endpoints are the API servers' own addresses, each host:port, which are
+	// tried where that of the Service leads nowhere. Without any, an address
+	// that leads nowhere is the Service's.
+	Endpoints []string
 	// Attributes are what the authz hop asks for. Nil skips that hop.
 	Attributes *authorizationv1.ResourceAttributes
 	// Timeout bounds each request. Zero means DefaultAnswerTimeout.
@@ -54,7 +58,7 @@ const (
 
 // podHops are those from a container to the API.
 var podHops = []catalog.Hop{
-	catalog.HopMount, catalog.HopResolve, catalog.HopService, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI,
+	catalog.HopMount, catalog.HopResolve, catalog.HopService, catalog.HopDial, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI,
 }
 
 // WalkPod goes from a container to the API server's API, as the documentation
@@ -159,17 +163,37 @@ func (w *podWalk) host() string {
 // name has, and the one that the environment has.
 func (w *podWalk) service(context.Context) *broken {
 	for _, c := range w.saw.connections() {
-		switch {
-		case c.connected():
-		case c.exit == curlTimeout, strings.Contains(c.said, "No route to host"), strings.Contains(c.said, "unreachable"):
-			return w.broken(catalog.HopService, ServiceSilent, c.address, c.origin+": "+c.said, nil, c.total)
-		default:
-			return w.broken(catalog.HopService, ServiceRefused, c.address, c.origin+": "+c.said, nil, c.total)
+		if !c.connected() {
+			return w.nowhere(c)
 		}
 	}
 	c := w.saw.byName
-	w.pass(catalog.HopService, c.address, "connected", c.dial)
+	w.pass(catalog.HopService, c.address, "leads somewhere", 0)
+	w.pass(catalog.HopDial, c.address, "connected", c.dial)
 	return nil
+}
+
+// nowhere tells why an address was not reached: because it is not the Service's,
+// because the network does not lead to what is behind it, or because nobody makes
+// the Service's address that of an endpoint.
+func (w *podWalk) nowhere(c podCall) *broken {
+	saw := c.origin + ": " + c.said
+	if e := w.saw.byEnvironment; c.origin == w.saw.byName.origin && e.asked && e.host() != c.host() && e.connected() && e.tlsCode() == "" {
+		return w.broken(catalog.HopResolve, ResolveElsewhere, w.host(), fmt.Sprintf("%s; %s, where the API is", saw, w.saw.environment()), nil, c.resolve)
+	}
+	beyond, asked := w.saw.beyond()
+	switch {
+	case asked && !beyond.connected() && beyond.silent():
+		return w.broken(catalog.HopDial, DialTimeout, beyond.address, fmt.Sprintf("%s; %s: %s", saw, beyond.origin, beyond.said), nil, beyond.total)
+	case asked && !beyond.connected():
+		return w.broken(catalog.HopDial, DialRefused, beyond.address, fmt.Sprintf("%s; %s: %s", saw, beyond.origin, beyond.said), nil, beyond.total)
+	case asked:
+		saw += fmt.Sprintf("; %s, %s, is reached", beyond.origin, beyond.address)
+	}
+	if c.silent() {
+		return w.broken(catalog.HopService, ServiceSilent, c.address, saw, nil, c.total)
+	}
+	return w.broken(catalog.HopService, ServiceRefused, c.address, saw, nil, c.total)
 }
 
 // tls tells whether the mounted authority vouches for who is there.

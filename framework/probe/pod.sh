@@ -68,8 +68,16 @@ if [ "$rc" = 6 ] && [ -n "$server" ]; then
 	ask nameserver "http://$(bracketed "$server"):53/"
 fi
 echo "@environment $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT"
+unreached() { case $1 in 7* | 28*' ') return 0 ;; esac; return 1; }
+lost=''
+unreached "$reached" && lost=yes
 if [ -n "$KUBERNETES_SERVICE_HOST" ]; then
 	ask environment --verbose "https://$(bracketed "$KUBERNETES_SERVICE_HOST"):$KUBERNETES_SERVICE_PORT/version"
+	unreached "$rc$times" && lost=yes
+fi
+# What is behind an address that leads nowhere.
+if [ -n "$lost" ]; then
+	for e in $endpoints; do ask "endpoint=$e" --verbose "https://$e/version"; done
 fi
 case $reached in
 6* | 7* | 35* | 51* | 60* | 77*) end ;;

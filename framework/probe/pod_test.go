@@ -62,6 +62,12 @@ func (c *container) environment(host, port string) *container {
 	return c
 }
 
+// beside puts both the API's name and its variable elsewhere.
+func (c *container) beside(address string) *container {
+	host, port, _ := net.SplitHostPort(address)
+	return c.environment(host, port).at(address)
+}
+
 // at puts the API's name elsewhere.
 func (c *container) at(address string) *container {
 	c.w.cluster.Server = "https://" + address
@@ -160,6 +166,28 @@ var podRows = []pathRow{
 		t.Timeout = soon
 		return probe.WalkPod(w.ctx, t)
 	}, code: probe.ServiceSilent},
+	{name: "name refuses, variable does not", walk: func(w *world) probe.Trace {
+		host, port, _ := net.SplitHostPort(strings.TrimPrefix(w.at(api{}).cluster.Server, "https://"))
+		_, closed, _ := net.SplitHostPort(closedPort(w.t))
+		return w.inPod(api{}).environment(host, port).at("127.0.0.2:" + closed).walk()
+	}, code: probe.ResolveElsewhere, saw: []string{"where the API is"}},
+	{name: "address refuses, endpoint does not", walk: func(w *world) probe.Trace {
+		closed := closedPort(w.t)
+		t := w.inPod(api{}).beside(closed).target()
+		t.Endpoints = []string{accept(w.t, readThenClose)}
+		return probe.WalkPod(w.ctx, t)
+	}, code: probe.ServiceRefused, saw: []string{"is reached"}},
+	{name: "address and endpoint refuse", walk: func(w *world) probe.Trace {
+		t := w.inPod(api{}).beside(closedPort(w.t)).target()
+		t.Endpoints = []string{closedPort(w.t)}
+		return probe.WalkPod(w.ctx, t)
+	}, code: probe.DialRefused, saw: []string{"the endpoint of the Service"}},
+	{name: "address and endpoint are silent", walk: func(w *world) probe.Trace {
+		hole := blackHole(w.t)
+		t := w.inPod(api{}).beside(hole).target()
+		t.Timeout, t.Endpoints = soon, []string{hole}
+		return probe.WalkPod(w.ctx, t)
+	}, code: probe.DialTimeout, saw: []string{"the endpoint of the Service"}},
 	{name: "variable refuses", walk: func(w *world) probe.Trace {
 		host, port, _ := net.SplitHostPort(closedPort(w.t))
 		return w.inPod(api{}).environment(host, port).walk()
@@ -211,7 +239,7 @@ var podRows = []pathRow{
 }
 
 func TestWalkPod(t *testing.T) {
-	testPaths(t, podRows, catalog.HopMount, catalog.HopResolve, catalog.HopService, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI)
+	testPaths(t, podRows, catalog.HopMount, catalog.HopResolve, catalog.HopService, catalog.HopDial, catalog.HopTLS, catalog.HopAuthn, catalog.HopAuthz, catalog.HopAPI)
 }
 
 // TestPodDurations wants separate times that add up to no more than the whole.

@@ -45,6 +45,8 @@ type podReport struct {
 	host string
 	// byName and byEnvironment are the two ways without a credential.
 	byName, byEnvironment podCall
+	// endpoints are the ways past the Service, sorted by address.
+	endpoints []podCall
 	// requests are those with the token, by their paths.
 	requests map[string]podCall
 }
@@ -74,6 +76,20 @@ type podCall struct {
 // connection only once the handshake on it is over.
 func (c podCall) connected() bool {
 	return c.there || c.dial > 0 || !slices.Contains([]int{curlNoHost, curlNoConnect, curlTimeout}, c.exit)
+}
+
+// host is the address without its port.
+func (c podCall) host() string {
+	host, _, err := net.SplitHostPort(c.address)
+	if err != nil {
+		return c.address
+	}
+	return host
+}
+
+// silent is whether nobody answered, not even to refuse.
+func (c podCall) silent() bool {
+	return c.exit == curlTimeout || strings.Contains(c.said, "No route to host") || strings.Contains(c.said, "unreachable")
 }
 
 // tlsCode returns what broke the handshake, or "".
@@ -113,6 +129,16 @@ func (r podReport) connections() []podCall {
 	return all
 }
 
+// beyond returns a way past the Service that is open, or else one that is not, and
+// whether any was gone.
+func (r podReport) beyond() (podCall, bool) {
+	if len(r.endpoints) == 0 {
+		return podCall{}, false
+	}
+	i := slices.IndexFunc(r.endpoints, podCall.connected)
+	return r.endpoints[max(i, 0)], true
+}
+
 func (r podReport) resolver() string {
 	return fmt.Sprintf("asked %s, search %s", cmp.Or(r.nameServer, "no name server"), cmp.Or(r.search, "nothing"))
 }
@@ -136,6 +162,7 @@ const (
 	callName        = "name"
 	callNameServer  = "nameserver"
 	callEnvironment = "environment"
+	callEndpoint    = "endpoint="
 )
 
 // parsePodReport reads what the script printed. A report that is not complete
@@ -185,9 +212,15 @@ func parsePodReport(result ShellResult) podReport {
 		case callNameServer:
 			r.nameServerRefuses = c.exit == curlNoConnect
 		default:
+			if address, ok := strings.CutPrefix(name, callEndpoint); ok {
+				c.origin, c.address = "the endpoint of the Service", address
+				r.endpoints = append(r.endpoints, *c)
+				continue
+			}
 			r.requests[name] = *c
 		}
 	}
+	slices.SortFunc(r.endpoints, func(a, b podCall) int { return strings.Compare(a.address, b.address) })
 	return r
 }
 

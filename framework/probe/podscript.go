@@ -29,6 +29,7 @@ func (t PodTarget) script() (string, error) {
 	for _, v := range []struct{ name, value string }{
 		{"dir", t.Dir},
 		{"url", strings.TrimSuffix(t.Server, "/")},
+		{"endpoints", strings.Join(t.Endpoints, " ")},
 		{"connect", seconds(connect)},
 		{"whole", seconds(whole)},
 	} {

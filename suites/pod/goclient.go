@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -28,6 +29,10 @@ const (
 	saysFatal       = " err: "
 	everySecond     = "--poll-interval=1"
 
+	// answerTime is how long the program may wait for its first answer. It gives
+	// up by itself after half a minute.
+	answerTime = 5 * time.Second
+
 	// hashHeader prints the same hash of the header that the pod's token makes,
 	// in hexadecimal.
 	hashHeader = `token=$(cat ` + tokenFile + `); printf 'salt|Bearer %s' "$token" | sha256sum | cut -d' ' -f1`
@@ -47,9 +52,16 @@ var _ = harness.Area(catalog.PathInPod, func() {
 
 		ginkgo.By("the client library asks the API server with the pod's token")
 		p := prober{env, env.WaitPod(ctx, pod, started)}
-		lines, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: inClusterClient}.FollowLog(ctx, env.Client, askedOnce)
+		asking, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		lines, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: inClusterClient}.FollowLog(asking, env.Client, askedOnce)
 		log := strings.Join(lines, "\n")
-		env.At(blameLog(log))
+		env.WalkFrom(p.pod, p.pod.Spec.Containers[0].Name)
+		said := complaint(log)
+		if asking.Err() != nil {
+			said.Outcome = catalog.TimedOut
+		}
+		env.Blame(blame(said, catalog.Reached), said, catalog.Reached)
 		Expect(err).NotTo(HaveOccurred(), "the program asks the API server")
 		Expect(log).NotTo(ContainSubstring(saysFailed), "what the program says of its request")
 		sum := strings.TrimSpace(p.run(ctx, catalog.HopMount, "the pod hashes the header that its token makes", hashHeader))
@@ -75,13 +87,13 @@ func inCluster(env *harness.Env) corev1.Container {
 	return c
 }
 
-// blameLog returns the hop that the program's last complaint speaks of.
-func blameLog(log string) catalog.Hop {
-	_, complaint, found := strings.Cut(log, saysError)
+// complaint returns what the program's first complaint tells of its request.
+func complaint(log string) access.Result {
+	_, text, found := strings.Cut(log, saysError)
 	if !found {
-		_, complaint, _ = strings.Cut(log, saysFatal)
+		_, text, _ = strings.Cut(log, saysFatal)
 	}
-	return blame(access.Result{Outcome: access.OutcomeOf(complaint), Stderr: complaint}, catalog.Reached)
+	return access.Result{Outcome: access.OutcomeOf(text), Stderr: text}
 }
 
 // askedOnce is whether the program has an answer to its first request: it says

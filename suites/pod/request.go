@@ -33,9 +33,11 @@ const (
 	apiPath    = "/api"
 	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
-	// curlTime bounds each curl in a pod, in seconds.
-	curlTime = 10
-	loopback = "127.0.0.1"
+	// curlTime bounds each curl in a pod, and connectTime its connection, which
+	// sees a packet sent twice; in seconds.
+	curlTime    = 10
+	connectTime = 3
+	loopback    = "127.0.0.1"
 )
 
 // review is the body with which a caller asks who it is.
@@ -63,7 +65,7 @@ func (q request) script() string {
 		// An IPv6 address in a URL wants brackets.
 		fmt.Sprintf(`case "$%[1]s" in *:*) host="[$%[1]s]";; *) host="$%[1]s";; esac`, envHost),
 	}
-	curl := fmt.Sprintf(`curl --silent --show-error --max-time %d --write-out '%s%s'`, curlTime, q.write, access.CurlStatus)
+	curl := fmt.Sprintf(`curl --silent --show-error --connect-timeout %d --max-time %d --write-out '%s%s'`, connectTime, curlTime, q.write, access.CurlStatus)
 	if !q.distrustful {
 		curl += " --cacert " + caFile
 	}

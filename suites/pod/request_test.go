@@ -81,8 +81,8 @@ func TestInClusterClientLog(t *testing.T) {
 			if got := askedOnce(row.lines); got != row.enough {
 				t.Errorf("askedOnce: got %v, want %v", got, row.enough)
 			}
-			if got := blameLog(strings.Join(row.lines, "\n")); got != row.hop {
-				t.Errorf("blameLog: got %q, want %q", got, row.hop)
+			if got := blame(complaint(strings.Join(row.lines, "\n")), catalog.Reached); got != row.hop {
+				t.Errorf("blaming the complaint: got %q, want %q", got, row.hop)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ const (
 
 	// scriptTime bounds the script, in seconds; timeout then exits with
 	// exitTimedOut.
-	scriptTime   = 20
+	scriptTime   = 10
 	exitTimedOut = 124
 )
 
@@ -61,6 +61,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 // the API server says: a time limit and the Status in the body tell.
 func (p prober) script(ctx context.Context, what, script string, want catalog.Outcome) access.Result {
 	container := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: p.pod.Spec.Containers[0].Name}
+	p.env.WalkFrom(p.pod, container.Container)
 	r := container.Exec(ctx, p.env.Config, p.env.Client, "timeout", strconv.Itoa(scriptTime), "sh", "-ec", script)
 	if status, own := access.APIStatus(r); own {
 		r.Status = int(status.Code)

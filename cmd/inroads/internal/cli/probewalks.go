@@ -195,6 +195,11 @@ func (p *prober) fromPod(ctx context.Context, from probe.PodTarget) (probe.Trace
 		}
 		return probe.ShellResult{Stdout: r.Stdout, Stderr: r.Stderr, Exit: r.Exit}, nil
 	}
+	// Who may not list them gets a walk that tells less.
+	endpoints, _ := access.APIEndpoints(ctx, client)
+	for _, e := range endpoints {
+		from.Endpoints = append(from.Endpoints, e.String())
+	}
 	return probe.WalkPod(ctx, from), nil
 }
 
