@@ -13,7 +13,9 @@ import (
 var (
 	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch"}
 	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired"}
-	saysNoTLS     = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
+	// The API server breaks its own answer off where that of a backend breaks off.
+	saysBroken = []string{"unexpected eof", "stream error", "internal_error"}
+	saysNoTLS  = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
 )
 
 // Diagnose returns the diagnosis of a result at a hop where another outcome was
@@ -49,6 +51,8 @@ func diagnoseTarget(hop catalog.Hop, r Result, text string, unreached bool) cata
 		return probe.BackendNotTLS
 	case unreached:
 		return probe.BackendDown
+	case r.Outcome == catalog.Failed && says(text, saysBroken):
+		return probe.BackendBroken
 	case r.Outcome == catalog.Unavailable:
 		return probe.BackendStatus
 	}

@@ -31,6 +31,8 @@ func TestDiagnose(t *testing.T) {
 		{"no TLS", catalog.HopBackend, Result{Outcome: catalog.Unavailable, Stdout: status("503", "error trying to reach service: tls: first record does not look like a TLS handshake")}, catalog.Reached, probe.BackendNotTLS},
 		{"its own 503", catalog.HopBackend, Result{Outcome: catalog.Unavailable, Stdout: "overloaded"}, catalog.Reached, probe.BackendStatus},
 		{"its own 500", catalog.HopBackend, Result{Outcome: catalog.ServerError, Stdout: "oh"}, catalog.Reached, probe.BackendStatus},
+		{"half an answer", catalog.HopBackend, Result{Outcome: catalog.Failed, Status: 200, Stdout: "half", Stderr: "reading the body: unexpected EOF"}, catalog.Reached, probe.BackendBroken},
+		{"nothing of an answer", catalog.HopBackend, Result{Outcome: catalog.Failed, Stderr: "stream error: stream ID 29; INTERNAL_ERROR; received from peer"}, catalog.Reached, probe.BackendBroken},
 		{"silent", catalog.HopBackend, Result{Outcome: catalog.TimedOut}, catalog.Reached, probe.BackendTimeout},
 		{"kubelet down", catalog.HopNode, Result{Outcome: catalog.Unavailable, Stdout: status("503", "error trying to reach service: dial tcp 10.0.0.1:10250: connection refused")}, catalog.Reached, probe.NodeUnreachable},
 	} {

@@ -19,13 +19,21 @@ const endpointTime = 30 * time.Second
 
 // WaitEndpoints watches the EndpointSlices of the Service until they list
 // exactly n ready endpoints. Its error is the cluster's doing, which a spec
-// asserts on: the pods of a Service that a spec made are ready before.
+// asserts on: the pods of a Service that a spec made are ready before. For a
+// Service that selects fewer pods it does not wait.
 func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, endpointTime)
 	defer cancel()
+	pods, err := e.Client.CoreV1().Pods(svc.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(svc.Spec.Selector).String()})
+	switch {
+	case err != nil:
+		return fmt.Errorf("listing the pods of Service %q: %w", svc.Name, err)
+	case len(pods.Items) < n:
+		return fmt.Errorf("looking for %d endpoints of Service %q: its selector %s has %d pods", n, svc.Name, labels.FormatLabels(svc.Spec.Selector), len(pods.Items))
+	}
 	selector := labels.Set{discoveryv1.LabelServiceName: svc.Name}.String()
 	ready := map[string]int{}
-	err := watchUntil(ctx, e.Client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
+	err = watchUntil(ctx, e.Client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
 		&discoveryv1.EndpointSlice{}, func(ev watch.Event) bool {
 			slice, ok := ev.Object.(*discoveryv1.EndpointSlice)
 			if !ok {

@@ -90,7 +90,7 @@ func judgeCertificates(now time.Time, skew time.Duration, client, server *x509.C
 		if c == nil {
 			return
 		}
-		saw := ""
+		var saw string
 		switch {
 		case c.NotBefore.After(early):
 			saw = fmt.Sprintf("the %s is not valid before %s", whose, c.NotBefore.UTC().Format(time.RFC3339))

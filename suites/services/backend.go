@@ -98,7 +98,8 @@ func waitEndpoints(ctx context.Context, env *harness.Env, svc *corev1.Service, n
 	Expect(env.WaitEndpoints(ctx, svc, n)).To(Succeed(), "the endpoints of Service %q, whose pods are ready", svc.Name)
 	c := user(env, catalog.HopBackend)
 	path := servicePath(svc, fmt.Sprintf("%s:%d", svc.Name, svc.Spec.Ports[0].Port), hostname)
-	Eventually(ctx, func(ctx context.Context) bool { return access.NoEndpoints(c.get(ctx, path)) }).
+	// Who waits for an answer in vain waits for an endpoint's.
+	Eventually(ctx, func(ctx context.Context) bool { return access.NoEndpoints(c.getWithin(ctx, askTime, path)) }).
 		WithTimeout(settleTime).WithPolling(pollTime).Should(BeFalse(), "the API server knows of no endpoint of Service %q", svc.Name)
 }
 

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// requestTime bounds each request: a target that drops packets never answers.
-	requestTime = 10 * time.Second
+	// requestTime bounds each request: a target that drops packets never answers,
+	// and one that is there takes milliseconds. askTime bounds one of many tries.
+	requestTime = 4 * time.Second
+	askTime     = time.Second
 	// settleTime is how long the API server may take to see what the API has
 	// told us: it watches EndpointSlices for itself.
 	settleTime = 10 * time.Second
@@ -53,7 +55,11 @@ func stranger(ctx context.Context, env *harness.Env, target catalog.Hop) caller 
 }
 
 func (c caller) get(ctx context.Context, path string) access.Result {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	return c.getWithin(ctx, requestTime, path)
+}
+
+func (c caller) getWithin(ctx context.Context, limit time.Duration, path string) access.Result {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return access.Do(ctx, c.client, access.Request{URL: c.server + path})
 }
