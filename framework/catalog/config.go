@@ -21,6 +21,8 @@ var (
 	kubeconfigIgnored = Fault{"kubeconfig-ignored", HopTool, "A-TOOL-01", "a kubectl that does not read KUBECONFIG"}
 	serverIgnored     = Fault{"server-ignored", HopTool, "A-TOOL-01", "a kubectl that asks one server whatever the kubeconfig says"}
 	anonymousLetIn    = Fault{"anonymous-let-in", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the user system:anonymous"}
+	anonymousAdmin    = Fault{"anonymous-cluster-admin", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole cluster-admin to the group system:unauthenticated"}
+	apiServerPaused   = Fault{"apiserver-paused", HopTLS, "A-TLS-06", "stop kube-apiserver with SIGSTOP"}
 )
 
 // Faults of the kubeconfig that a run is given, and of its credentials.
@@ -57,7 +59,7 @@ var configClaims = []Claim{
 		Source:   accessCluster(sectionFirstTime),
 		Rights:   rights(discover, ownNamespace, clusterWide("", "namespaces", "list")),
 		Faults: []Fault{
-			kubeconfigIgnored, apiServerDown,
+			kubeconfigIgnored, apiServerDown, apiServerPaused,
 			serverIgnored,
 			kubeconfigMissing, contextMissing, serverNameUnknown, serverPortDead, serverBlackHole, caWrong, serverNameWrong,
 			certificateForeign, certificateExpired,
@@ -82,7 +84,7 @@ var configClaims = []Claim{
 		Rights:   rights(askWho, ownNamespace, in("pods", "list")),
 		Faults: []Fault{
 			{"no-prompt", HopTool, "A-TOOL-01", "a kubectl that asks the API server without a credential"},
-			anonymousLetIn,
+			anonymousLetIn, anonymousAdmin,
 			kubeconfigIgnored, apiServerDown,
 		},
 	},

@@ -18,6 +18,10 @@ var (
 	tokenNotMounted  = Fault{"automount-off", HopMount, "A-MOUNT-01", "create every ServiceAccount with automountServiceAccountToken: false"}
 	wrongRootCA      = Fault{"root-ca-wrong", HopTLS, "A-TLS-02", "publish another authority in every kube-root-ca.crt"}
 	otherAudience    = Fault{"token-for-another-audience", HopAuthn, "A-AUTHN-01", "have an admission policy ask for another audience in the token volume of every pod"}
+	dnsWrong         = Fault{"dns-wrong", HopResolve, "A-RESOLVE-03", "have CoreDNS say that kubernetes.default.svc is at 127.0.0.1"}
+	kubeProxyLost    = Fault{"kube-proxy-rules-gone-one-node", HopService, "A-SERVICE-03", "stop kube-proxy of one worker and remove all its rules"}
+	noAPIEndpoints   = Fault{"kubernetes-service-without-endpoints", HopService, "A-SERVICE-04", "restart kube-apiserver with --endpoint-reconciler-type=none and delete the EndpointSlices of the Service kubernetes"}
+	podsCutOff       = Fault{"pod-network-to-apiserver-dropped", HopDial, "A-DIAL-02", "drop what the pods of the workers send to the API servers' own addresses"}
 	dnsDown          = Fault{"dns-down", HopResolve, "A-RESOLVE-01", "scale CoreDNS to zero replicas"}
 )
 
@@ -27,7 +31,7 @@ var inPodClaims = []Claim{
 		Sentence: "client-go's in-cluster configuration finds the API server, verifies it and authenticates with the pod's own token, and says that it is not in a cluster when KUBERNETES_SERVICE_HOST is empty",
 		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods},
 		Rights: rights(execInPods, readLogs),
-		Faults: []Fault{serviceRulesGone, tokenNotMounted, wrongRootCA, otherAudience},
+		Faults: []Fault{serviceRulesGone, noAPIEndpoints, podsCutOff, tokenNotMounted, wrongRootCA, otherAudience, accountKeyOther},
 	},
 	{
 		ID: "aap/sa-credentials-used", Path: PathInPod, Level: Linked, Expect: Reached,
@@ -35,7 +39,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods},
 		Rights: rights(execInPods, account, grantPods, inGroup("rbac.authorization.k8s.io", "rolebindings", "delete")),
 		Faults: []Fault{
-			tokenNotMounted, otherAudience,
+			tokenNotMounted, otherAudience, accountKeyOther,
 			{"service-account-swapped", HopAuthn, "A-AUTHN-05", "have an admission policy change spec.serviceAccountName of every pod"},
 		},
 	},
@@ -45,7 +49,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Rights: execInPods,
 		Faults: []Fault{
-			serviceRulesGone, wrongRootCA,
+			serviceRulesGone, kubeProxyLost, noAPIEndpoints, podsCutOff, wrongRootCA,
 			{"service-host-overridden", HopService, "A-SERVICE-04", "have an admission policy set KUBERNETES_SERVICE_HOST to the pod's loopback address in every container"},
 		},
 	},
@@ -55,7 +59,7 @@ var inPodClaims = []Claim{
 		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
 		Rights: rights(execInPods, readKubernetes),
 		Faults: []Fault{
-			dnsDown, serviceRulesGone,
+			dnsDown, dnsWrong, serviceRulesGone,
 			{"dns-policy-changed", HopResolve, "A-RESOLVE-01", "have an admission policy set dnsPolicy: Default on every pod"},
 		},
 	},
@@ -102,6 +106,6 @@ var inPodClaims = []Claim{
 		Sentence: "the documented script prints the API's versions when a container runs it, is told 401 with a token for another audience, and curl refuses the server under a name that its certificate does not have",
 		Source:   fromPod(sectionNoProxyInPod), Needs: []Feature{Pods},
 		Rights: rights(execInPods, readKubernetes),
-		Faults: []Fault{dnsDown, serviceRulesGone, tokenNotMounted, wrongRootCA, otherAudience},
+		Faults: []Fault{dnsDown, dnsWrong, serviceRulesGone, podsCutOff, tokenNotMounted, wrongRootCA, otherAudience, accountKeyOther},
 	},
 }

@@ -15,7 +15,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Rights:   rights(readRoot, ownNamespace, accountToken),
 		Faults: []Fault{
-			locationIgnored, apiServerDown, serverPortDead, serverBlackHole,
+			locationIgnored, apiServerDown, apiServerPaused, serverPortDead, serverBlackHole,
 			{"context-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy ignores --context"},
 		},
 	},
@@ -36,7 +36,7 @@ var kubectlProxyClaims = []Claim{
 		Rights:   rights(askWho, ownNamespace, accountToken, in("pods", "list")),
 		Faults: []Fault{
 			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
-			anonymousLetIn,
+			anonymousLetIn, anonymousAdmin,
 			apiServerDown, tokenGarbage, tokenExpired, tokenAccountGone,
 		},
 	},

@@ -10,7 +10,13 @@ var proxyURLs = Source{Page: "tasks/access-application-cluster/access-cluster-se
 // Faults that break more than one claim about the API server's proxy.
 var (
 	selectorWrong      = Fault{"selector-wrong", HopEndpoint, "A-ENDPOINT-01", "have an admission policy change the selector of every Service"}
-	podsUnreachable    = Fault{"pods-unreachable", HopBackend, "A-BACKEND-01", "drop what the control plane's nodes send to the pods' addresses"}
+	targetPortWrong    = Fault{"target-port-wrong", HopBackend, "A-BACKEND-01", "have an admission policy change the targetPort of every Service to one that no pod listens on"}
+	endpointsNotReady  = Fault{"endpoints-not-ready", HopEndpoint, "A-ENDPOINT-01", "have an admission policy write every endpoint down as not ready"}
+	nodeRoutesGone     = Fault{"node-routes-gone", HopBackend, "A-BACKEND-01", "make the pods of the workers unreachable in the control plane's routing table"}
+	backendError       = Fault{"backend-error", HopBackend, "A-BACKEND-02", "have another program answer 500 in the place of every backend"}
+	backendSlow        = Fault{"backend-slow", HopBackend, "A-BACKEND-06", "have another program answer after 20 seconds in the place of every backend"}
+	backendResets      = Fault{"backend-resets", HopBackend, "A-BACKEND-05", "have another program reset the connection in the middle of the body in the place of every backend"}
+	podsUnreachable    = Fault{"pods-unreachable", HopBackend, "A-BACKEND-06", "drop what the control plane's nodes send to the pods' addresses"}
 	proxyRightMissing  = Fault{"proxy-right-missing", HopAuthz, "A-AUTHZ-01", "run as a user who may not get services/proxy, pods/proxy and nodes/proxy"}
 	backendWithoutTLS  = Fault{"backend-without-tls", HopBackend, "A-BACKEND-04", "have an admission policy take the certificate off the backend's command"}
 	backendOnlyTLS     = Fault{"backend-only-tls", HopBackend, "A-BACKEND-04", "have an admission policy give every backend a certificate"}
@@ -24,14 +30,17 @@ var serviceClaims = []Claim{
 		Sentence: "the API server's proxy reaches the pod behind a Service, answers 503 for a Service that has no ready endpoint and, before Kubernetes 1.37, 404 for one that does not exist, since then 503 too, passes a backend's own 503 on, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
 		Rights: rights(ownPods, ownServices, throughServices, accountToken),
-		Faults: []Fault{selectorWrong, podsUnreachable, proxyRightMissing},
+		Faults: []Fault{
+			selectorWrong, endpointsNotReady, targetPortWrong, podsUnreachable, nodeRoutesGone,
+			backendError, backendSlow, backendResets, proxyRightMissing,
+		},
 	},
 	{
 		ID: "ap/reach-pod", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "the API server's proxy reaches a pod at its first declared port, at a given port and over HTTPS, answers 404 for no such pod and 503 for a closed port, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
 		Rights: rights(backends, throughPods, accountToken),
-		Faults: []Fault{podsUnreachable, proxyRightMissing},
+		Faults: []Fault{podsUnreachable, nodeRoutesGone, backendError, backendSlow, backendResets, proxyRightMissing},
 	},
 	{
 		ID: "ap/reach-node", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
@@ -49,7 +58,7 @@ var serviceClaims = []Claim{
 		Sentence: "requests through the API server's proxy are spread over all ready pods of a Service; a pod that is not ready gets none of them, yet is reached by its own name",
 		Source:   soManyProxies, Needs: []Feature{Pods},
 		Rights: rights(ownPods, ownServices, throughServices, throughPods, accountToken, in("pods/status", "patch")),
-		Faults: []Fault{selectorWrong, podsUnreachable, hostnamesIdentical, proxyRightMissing},
+		Faults: []Fault{selectorWrong, endpointsNotReady, targetPortWrong, podsUnreachable, hostnamesIdentical, proxyRightMissing},
 	},
 	{
 		ID: "ap/target-http-or-https", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
@@ -78,6 +87,10 @@ var serviceClaims = []Claim{
 		Sentence: "without a scheme, or with http:, the API server speaks plain HTTP to the backend, so that a backend that only speaks TLS answers 400",
 		Source:   proxyURLs, Needs: []Feature{Pods},
 		Rights: backends,
-		Faults: []Fault{backendOnlyTLS, backendWithoutTLS, selectorWrong, podsUnreachable},
+		Faults: []Fault{
+			backendOnlyTLS, selectorWrong, podsUnreachable,
+			// It answers where it should say that it was not spoken to over TLS.
+			{backendWithoutTLS.Name, HopBackend, "A-BACKEND-03", backendWithoutTLS.How},
+		},
 	},
 }

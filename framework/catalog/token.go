@@ -6,7 +6,9 @@ var (
 	// Without a key there is no token controller; the others run.
 	signingKeyMissing = Fault{"signing-key-missing", HopController, "A-CONTROLLER-01", "take --service-account-private-key-file from kube-controller-manager"}
 	// The token controller signs with a key that the API server does not know.
-	signingKeyWrong    = Fault{"signing-key-wrong", HopAuthn, "A-AUTHN-01", "give kube-controller-manager another --service-account-private-key-file than the API server's"}
+	signingKeyWrong = Fault{"signing-key-wrong", HopAuthn, "A-AUTHN-01", "give kube-controller-manager another --service-account-private-key-file than the API server's"}
+	// The API server verifies tokens by another key than they are signed with.
+	accountKeyOther    = Fault{"service-account-key-other", HopAuthn, "A-AUTHN-01", "restart kube-apiserver with another --service-account-key-file, so that it rejects every token of a ServiceAccount"}
 	describeReworded   = Fault{"describe-reworded", HopTool, "A-TOOL-01", "a kubectl whose describe writes Token: for token:"}
 	tokenInvented      = Fault{"describe-invents-token", HopTool, "A-TOOL-01", "a kubectl whose describe shows a token that is not there"}
 	minifyIgnored      = Fault{"minify-ignored", HopConfig, "A-CONFIG-14", "a kubectl that ignores --minify"}
@@ -22,7 +24,7 @@ var tokenClaims = []Claim{
 		Sentence: "applying the documented Secret gets a token of the ServiceAccount default, with the cluster's authority and the namespace beside it; without the annotation the Secret is refused, and one for a ServiceAccount that does not exist is deleted",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Rights: rights(tokenSecret, in("serviceaccounts", "get"), in("configmaps", "list", "watch")),
-		Faults: []Fault{controllerManagerDown, signingKeyMissing, signingKeyWrong},
+		Faults: []Fault{controllerManagerDown, signingKeyMissing, signingKeyWrong, accountKeyOther},
 	},
 	{
 		ID: "token/wait-for-controller", Path: PathToken, Level: Core, Expect: Reached,
@@ -51,7 +53,7 @@ var tokenClaims = []Claim{
 		Sentence: "the documented curl with what grep and cut found gives the versions of the API, 401 with a changed token, and what an anonymous caller gets with an empty one",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Rights: tokenSecret,
-		Faults: []Fault{controllerManagerDown, signingKeyWrong, describeReworded, discoveryUnbound},
+		Faults: []Fault{controllerManagerDown, signingKeyWrong, accountKeyOther, describeReworded, discoveryUnbound},
 	},
 	{
 		ID: "token/jsonpath-apiserver", Path: PathToken, Level: Core, Expect: Reached,
@@ -77,7 +79,7 @@ var tokenClaims = []Claim{
 		Sentence: "the documented curl with what jsonpath found gives the same versions of the API as with what grep and cut found, and 401 with a changed token",
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Rights: tokenSecret,
-		Faults: []Fault{controllerManagerDown, signingKeyWrong, discoveryUnbound},
+		Faults: []Fault{controllerManagerDown, signingKeyWrong, accountKeyOther, discoveryUnbound},
 	},
 	{
 		ID: "token/default-sa-rights", Path: PathToken, Level: Core, Expect: Reached,
@@ -85,7 +87,7 @@ var tokenClaims = []Claim{
 		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
 		Rights: rights(tokenSecret, grantPods),
 		Faults: []Fault{
-			controllerManagerDown, signingKeyWrong, discoveryUnbound,
+			controllerManagerDown, signingKeyWrong, accountKeyOther, discoveryUnbound,
 			{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"},
 		},
 	},

@@ -16,6 +16,11 @@ import (
 )
 
 const (
+	// LabelManagedBy marks everything that inroads creates in a cluster, with
+	// the value ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is described with LabelManagedBy.
+	ManagedBy = "inroads"
 	// LabelRun carries the id of the run that created an object.
 	LabelRun = "inroads.dev/run"
 	// Namespaces is the kind of a ledger entry about the namespaces that a run

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -16,9 +17,9 @@ import (
 )
 
 const (
-	// labelFault carries the name of the fault that made an object, by which
+	// LabelFault carries the name of the fault that made an object, by which
 	// healing finds it, whoever heals.
-	labelFault = "inroads.dev/fault"
+	LabelFault = "inroads.dev/fault"
 	// callerName is the ServiceAccount as which a run calls, in a namespace of
 	// the fault's own.
 	callerName = "caller"
@@ -29,27 +30,52 @@ const (
 )
 
 // madeBy are the labels of what the fault makes.
-func madeBy(name string) map[string]string { return map[string]string{labelFault: name} }
+func madeBy(name string) map[string]string { return map[string]string{LabelFault: name} }
 
 // ownedBy selects what the fault has made.
 func ownedBy(name string) metav1.ListOptions {
-	return metav1.ListOptions{LabelSelector: labelFault + "=" + name}
+	return metav1.ListOptions{LabelSelector: LabelFault + "=" + name}
 }
 
 // newCaller makes a ServiceAccount without rights in a namespace of the fault's
 // own, and returns the namespace.
 func (s *Site) newCaller(ctx context.Context, fault string) (namespace string, err error) {
+	if namespace, err = s.newNamespace(ctx, fault, nil); err != nil {
+		return "", err
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: callerName}}
+	if _, err := s.Client.CoreV1().ServiceAccounts(namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
+		return "", fmt.Errorf("creating ServiceAccount %q: %w", callerName, err)
+	}
+	return namespace, nil
+}
+
+// newNamespace makes a namespace of the fault's own, with more labels.
+func (s *Site) newNamespace(ctx context.Context, fault string, more map[string]string) (string, error) {
+	labels := madeBy(fault)
+	maps.Copy(labels, more)
 	ns, err := s.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "inroads-fault-", Labels: madeBy(fault)},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "inroads-fault-", Labels: labels},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("creating a namespace: %w", err)
 	}
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: callerName}}
-	if _, err := s.Client.CoreV1().ServiceAccounts(ns.Name).Create(ctx, account, metav1.CreateOptions{}); err != nil {
-		return "", fmt.Errorf("creating ServiceAccount %q: %w", callerName, err)
-	}
 	return ns.Name, nil
+}
+
+// namespacesOf returns the namespaces of the fault that are not on their way out.
+func (s *Site) namespacesOf(ctx context.Context, fault string) ([]string, error) {
+	list, err := s.Client.CoreV1().Namespaces().List(ctx, ownedBy(fault))
+	if err != nil {
+		return nil, fmt.Errorf("listing the namespaces of fault %q: %w", fault, err)
+	}
+	var names []string
+	for _, ns := range list.Items {
+		if ns.DeletionTimestamp == nil {
+			names = append(names, ns.Name)
+		}
+	}
+	return names, nil
 }
 
 // requestToken asks for a token of a ServiceAccount, as change has the request.
@@ -87,14 +113,14 @@ func (s *Site) accepted(ctx context.Context) error {
 // is in them.
 func removeNamespaces(fault string) func(context.Context, *Site) error {
 	return func(ctx context.Context, s *Site) error {
-		made, err := s.Client.CoreV1().Namespaces().List(ctx, ownedBy(fault))
+		names, err := s.namespacesOf(ctx, fault)
 		if err != nil {
-			return fmt.Errorf("listing the namespaces of fault %q: %w", fault, err)
+			return err
 		}
-		for _, ns := range made.Items {
-			err := s.Client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})
+		for _, name := range names {
+			err := s.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-				return fmt.Errorf("deleting namespace %q: %w", ns.Name, err)
+				return fmt.Errorf("deleting namespace %q: %w", name, err)
 			}
 		}
 		return nil

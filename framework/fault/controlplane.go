@@ -32,15 +32,19 @@ const (
 // noCluster are claims that no fault of a cluster breaks.
 var noCluster = []catalog.ID{"config-view/minify"}
 
-// throughout are claims that hold as long as the API server does.
-var throughout = []catalog.ID{"config-view/minify", "kubectl/first-access"}
+// throughout are claims that hold as long as the API server and the controllers
+// do, and withoutControllers those that hold as long as the API server does.
+var (
+	throughout         = []catalog.ID{"config-view/minify", "kubectl/first-access"}
+	withoutControllers = []catalog.ID{"config-view/minify", "kubectl-proxy/api-root"}
+)
 
 var controlPlaneFaults = []Fault{
 	serverFault("apiserver-down", catalog.HopDial, "kill -KILL $(pidof "+apiServerPod+")\n"),
 	// The kernel still accepts connections for a process that does not run.
 	serverFault("apiserver-paused", catalog.HopTLS, "kill -STOP $(pidof "+apiServerPod+")\n"),
 	{
-		Name: "controller-manager-down", Hop: catalog.HopController, Scope: Cluster, Needs: []Need{Nodes}, Spares: throughout,
+		Name: "controller-manager-down", Hop: catalog.HopController, Scope: Cluster, Needs: []Need{Nodes}, Spares: withoutControllers,
 		Inject: func(ctx context.Context, s *Site) error {
 			return removeManifest(ctx, s, "controller-manager-down", controllerManagerPod)
 		},
@@ -73,15 +77,10 @@ var controlPlaneFaults = []Fault{
 		Name: "service-account-key-other", Hop: catalog.HopAuthn, Scope: Cluster, Needs: []Need{Nodes}, Spares: throughout,
 		Inject: refuseServiceAccounts, TakeTime: 2 * time.Minute,
 		Heal: func(ctx context.Context, s *Site) error {
-			err := healManifests(keyOther)(ctx, s)
-			if err != nil {
+			if err := healManifests(keyOther)(ctx, s); err != nil {
 				return err
 			}
-			err = s.Client.RbacV1().ClusterRoleBindings().Delete(ctx, keptPrefix+keyOther, metav1.DeleteOptions{})
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			return err
+			return unbind(ctx, s, keyOther)
 		},
 		Healed: healthy,
 	},
@@ -184,14 +183,9 @@ func refuseServiceAccounts(ctx context.Context, s *Site) error {
 	if err != nil {
 		return err
 	}
-	lent := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: keptPrefix + keyOther},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "system:" + controllerManagerPod}},
-	}
-	_, err = s.Client.RbacV1().ClusterRoleBindings().Create(ctx, lent, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("lending rights to %q: %w", controllerManagerPod, err)
+	lent := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "system:" + controllerManagerPod}
+	if err := bind(ctx, s, keyOther, "cluster-admin", lent); err != nil {
+		return err
 	}
 	if err := changeManifest(ctx, s, keyOther, controllerManagerPod, setFlag(ownCredentialsFlag, "false")); err != nil {
 		return err
@@ -229,11 +223,10 @@ func publisherMay(ctx context.Context, s *Site, verbs ...string) error {
 
 // publisherUpdates returns nil if the publisher may update ConfigMaps, or may not.
 func publisherUpdates(ctx context.Context, s *Site, want bool) error {
-	may, err := allowed(ctx, s, "system:serviceaccount:kube-system:root-ca-cert-publisher", &authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps"})
-	if err == nil && may != want {
-		err = fmt.Errorf("whether the publisher may update ConfigMaps: %t", may)
-	}
-	return err
+	who := rbacv1.Subject{Kind: rbacv1.UserKind, Name: "system:serviceaccount:kube-system:root-ca-cert-publisher"}
+	return mayDo(ctx, s, who, want, authorizationv1.SubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "update", Resource: "configmaps"},
+	})
 }
 
 // removeAPIEndpoints restarts the API server as one that does not look after its
@@ -250,7 +243,7 @@ func removeAPIEndpoints(ctx context.Context, s *Site) error {
 	if err != nil {
 		return fmt.Errorf("deleting the endpoint slices of %q: %w", name, err)
 	}
-	//nolint:staticcheck // An API server that heals reads its own Endpoints first.
+	// An API server that heals reads its own Endpoints first.
 	err = s.Client.CoreV1().Endpoints(metav1.NamespaceDefault).Delete(ctx, name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("deleting the endpoints of %q: %w", name, err)

@@ -138,21 +138,22 @@ func ready(ctx context.Context, s *Site) error {
 // answers no to all such questions until it has read the roles.
 func rightsKnown(ctx context.Context, s *Site) error {
 	const who = "system:kube-scheduler"
-	may, err := allowed(ctx, s, who, &authorizationv1.ResourceAttributes{Verb: "create", Resource: "pods", Subresource: "binding", Namespace: metav1.NamespaceDefault})
+	may, err := allowed(ctx, s, authorizationv1.SubjectAccessReviewSpec{User: who, ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Verb: "create", Resource: "pods", Subresource: "binding", Namespace: metav1.NamespaceDefault,
+	}})
 	if err == nil && !may {
 		err = fmt.Errorf("asking for the rights of %q: it may not bind pods", who)
 	}
 	return err
 }
 
-// allowed asks whether a user, by name alone, may do it.
-func allowed(ctx context.Context, s *Site, user string, what *authorizationv1.ResourceAttributes) (bool, error) {
+// allowed asks the API server the question.
+func allowed(ctx context.Context, s *Site, question authorizationv1.SubjectAccessReviewSpec) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: what}}
-	got, err := s.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	got, err := s.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: question}, metav1.CreateOptions{})
 	if err != nil {
-		return false, fmt.Errorf("asking for the rights of %q: %w", user, err)
+		return false, fmt.Errorf("asking for the rights of %q: %w", question.User, err)
 	}
 	return got.Status.Allowed, nil
 }

@@ -106,8 +106,9 @@ func heal(ctx context.Context, f Fault, s *Site) error {
 	return nil
 }
 
-// HealEntry heals the fault that an entry of the ledger is about. A cluster of
-// which nothing is left is no error.
+// HealEntry heals the fault that an entry of the ledger is about. Where the
+// kubeconfig that leads to its cluster is gone, so is the cluster, and the error
+// wraps fs.ErrNotExist.
 func HealEntry(ctx context.Context, e ledger.Entry, log io.Writer) error {
 	f, err := Lookup(e.Name)
 	if err != nil {
@@ -116,6 +117,9 @@ func HealEntry(ctx context.Context, e ledger.Entry, log io.Writer) error {
 	var ref cluster.Ref
 	if err := json.Unmarshal([]byte(e.Detail[detailRef]), &ref); err != nil {
 		return fmt.Errorf("reading ledger entry %q: %w", e.ID, err)
+	}
+	if _, err := os.Stat(ref.Kubeconfig); err != nil {
+		return fmt.Errorf("healing fault %q of cluster %q: %w", e.Name, ref.Name, err)
 	}
 	s, err := NewSite(ref, "", log)
 	if err != nil {

@@ -10,11 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
-
-// apiService is the Service of the API server, in the namespace default.
-const apiService = "kubernetes"
 
 const kubeProxyLabel = "k8s-app=kube-proxy"
 
@@ -23,13 +21,13 @@ var kubeProxyFaults = []Fault{
 	{
 		Name: "service-rules-gone", Hop: catalog.HopService, Scope: Cluster, Needs: []Need{Nodes}, Spares: throughout,
 		Inject: func(ctx context.Context, s *Site) error {
-			service, err := s.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, apiService, metav1.GetOptions{})
+			service, err := s.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, access.APIService, metav1.GetOptions{})
 			if err != nil {
-				return fmt.Errorf("reading service %q: %w", apiService, err)
+				return fmt.Errorf("reading service %q: %w", access.APIService, err)
 			}
 			ranges, err := prefixes(service.Spec.ClusterIPs)
 			if err != nil {
-				return fmt.Errorf("reading service %q: %w", apiService, err)
+				return fmt.Errorf("reading service %q: %w", access.APIService, err)
 			}
 			var forget strings.Builder
 			for _, r := range ranges {
@@ -159,9 +157,9 @@ func rulesThere(ctx context.Context, s *Site) error {
 	if err := healthy(ctx, s); err != nil {
 		return err
 	}
-	service, err := s.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, apiService, metav1.GetOptions{})
+	service, err := s.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, access.APIService, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("reading service %q: %w", apiService, err)
+		return fmt.Errorf("reading service %q: %w", access.APIService, err)
 	}
-	return onEach(ctx, s, everyNode(s), fmt.Sprintf("curl --silent --show-error --output /dev/null --max-time 2 --cacert %s/ca.crt --resolve %[2]s:443:%[3]s https://%[2]s/livez\n", pkiDir, apiService, service.Spec.ClusterIP))
+	return onEach(ctx, s, everyNode(s), fmt.Sprintf("curl --silent --show-error --output /dev/null --max-time 2 --cacert %s/ca.crt --resolve %[2]s:443:%[3]s https://%[2]s/livez\n", pkiDir, access.APIService, service.Spec.ClusterIP))
 }

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
@@ -77,7 +75,7 @@ var nodeFaults = slices.Concat(kubeProxyFaults, []Fault{
 		Healed: healthy,
 	},
 	{
-		Name: "pod-network-to-apiserver-dropped", Hop: catalog.HopService, Scope: Cluster, Needs: []Need{Nodes, Worker}, Spares: throughout,
+		Name: "pod-network-to-apiserver-dropped", Hop: catalog.HopDial, Scope: Cluster, Needs: []Need{Nodes, Worker}, Spares: throughout,
 		Inject: dropPodsToAPI,
 		Heal: func(ctx context.Context, s *Site) error {
 			return onEach(ctx, s, workers(s), unfilter("pod-network-to-apiserver-dropped"))
@@ -121,28 +119,16 @@ func halves(r netip.Prefix) []netip.Prefix {
 // then the address of the Service has become that of its endpoint.
 func dropPodsToAPI(ctx context.Context, s *Site) error {
 	const fault = "pod-network-to-apiserver-dropped"
-	var rules []string
-	list, err := s.Client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + apiService})
+	endpoints, err := access.APIEndpoints(ctx, s.Client)
 	if err != nil {
-		return fmt.Errorf("listing the endpoints of service %q: %w", apiService, err)
+		return err
 	}
-	for _, slice := range list.Items {
-		for _, e := range slice.Endpoints {
-			for _, a := range e.Addresses {
-				address, err := netip.ParseAddr(a)
-				if err != nil {
-					return fmt.Errorf("reading the endpoints of service %q: %w", apiService, err)
-				}
-				for _, p := range slice.Ports {
-					if p.Port != nil {
-						rules = append(rules, fmt.Sprintf("%s daddr %s tcp dport %d drop", family(address), address, *p.Port))
-					}
-				}
-			}
-		}
+	var rules []string
+	for _, e := range endpoints {
+		rules = append(rules, fmt.Sprintf("%s daddr %s tcp dport %d drop", family(e.Addr()), e.Addr(), e.Port()))
 	}
 	if len(rules) == 0 {
-		return fmt.Errorf("listing the endpoints of service %q: there are none", apiService)
+		return fmt.Errorf("listing the endpoints of service %q: there are none", access.APIService)
 	}
 	for _, node := range workers(s) {
 		// What the node itself sends is not forwarded.

@@ -25,7 +25,7 @@ var withheld = []string{"nodes/proxy", "pods/proxy", "services/proxy"}
 var actedAs = []string{"groups", "serviceaccounts", "users"}
 
 var proxyRightMissing = Fault{
-	Name: proxyRightMissingName, Hop: catalog.HopAuthz, Scope: Cluster,
+	Name: proxyRightMissingName, Hop: catalog.HopAuthz, Scope: Cluster, Spares: throughout,
 	Inject: func(ctx context.Context, s *Site) error {
 		rules, err := allBut(s.Client.Discovery(), withheld)
 		if err != nil {
@@ -35,7 +35,12 @@ var proxyRightMissing = Fault{
 		if err != nil {
 			return err
 		}
-		if err := s.allowCaller(ctx, namespace, rules); err != nil {
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: keptPrefix + proxyRightMissingName, Labels: madeBy(proxyRightMissingName)}, Rules: rules}
+		if _, err := s.Client.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating a ClusterRole of all rights but %s: %w", strings.Join(withheld, ", "), err)
+		}
+		caller := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: callerName}
+		if err := bind(ctx, s, proxyRightMissingName, role.Name, caller); err != nil {
 			return err
 		}
 		token, err := tokenOfAccount(ctx, s, namespace)
@@ -46,68 +51,13 @@ var proxyRightMissing = Fault{
 	},
 	Took: whole,
 	Heal: func(ctx context.Context, s *Site) error {
-		return errors.Join(s.removeRights(ctx), removeNamespaces(proxyRightMissingName)(ctx, s))
-	},
-	Healed: func(ctx context.Context, s *Site) error {
-		return errors.Join(s.rightsGone(ctx), namespacesGone(proxyRightMissingName)(ctx, s))
-	},
-}
-
-// allowCaller gives the caller in the namespace the rights. Role and binding have
-// the namespace's name, which is the cluster's only one of it.
-func (s *Site) allowCaller(ctx context.Context, namespace string, rules []rbacv1.PolicyRule) error {
-	meta := metav1.ObjectMeta{Name: namespace, Labels: madeBy(proxyRightMissingName)}
-	_, err := s.Client.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("creating a ClusterRole of all rights but %s: %w", strings.Join(withheld, ", "), err)
-	}
-	_, err = s.Client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: callerName}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("creating a ClusterRoleBinding: %w", err)
-	}
-	return nil
-}
-
-func (s *Site) removeRights(ctx context.Context) error {
-	roles, bindings, err := s.rights(ctx)
-	if err != nil {
-		return err
-	}
-	for _, b := range bindings {
-		if err := s.Client.RbacV1().ClusterRoleBindings().Delete(ctx, b.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("deleting ClusterRoleBinding %q: %w", b.Name, err)
+		err := s.Client.RbacV1().ClusterRoles().Delete(ctx, keptPrefix+proxyRightMissingName, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			err = nil
 		}
-	}
-	for _, r := range roles {
-		if err := s.Client.RbacV1().ClusterRoles().Delete(ctx, r.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("deleting ClusterRole %q: %w", r.Name, err)
-		}
-	}
-	return nil
-}
-
-func (s *Site) rightsGone(ctx context.Context) error {
-	roles, bindings, err := s.rights(ctx)
-	if err == nil && len(roles)+len(bindings) > 0 {
-		err = errors.New("a ClusterRole or a ClusterRoleBinding is still there")
-	}
-	return err
-}
-
-func (s *Site) rights(ctx context.Context) ([]rbacv1.ClusterRole, []rbacv1.ClusterRoleBinding, error) {
-	roles, err := s.Client.RbacV1().ClusterRoles().List(ctx, ownedBy(proxyRightMissingName))
-	if err != nil {
-		return nil, nil, fmt.Errorf("listing ClusterRoles: %w", err)
-	}
-	bindings, err := s.Client.RbacV1().ClusterRoleBindings().List(ctx, ownedBy(proxyRightMissingName))
-	if err != nil {
-		return nil, nil, fmt.Errorf("listing ClusterRoleBindings: %w", err)
-	}
-	return roles.Items, bindings.Items, nil
+		return errors.Join(err, unbind(ctx, s, proxyRightMissingName), removeNamespaces(proxyRightMissingName)(ctx, s))
+	},
+	Healed: namespacesGone(proxyRightMissingName),
 }
 
 // allBut returns the right to do everything to everything that the API serves,

@@ -124,21 +124,8 @@ func tokenOfSecret(ctx context.Context, s *Site, namespace string) (probe.Secret
 // tokenOfPod is a token bound to a pod, which is never scheduled: the binding is
 // to the object.
 func tokenOfPod(ctx context.Context, s *Site, namespace string) (probe.Secret, error) {
-	no, yes := false, true
 	pod, err := s.Client.CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: callerName},
-		Spec: corev1.PodSpec{
-			ServiceAccountName: callerName, SchedulerName: noScheduler,
-			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: &yes, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
-			Containers: []corev1.Container{{
-				Name: callerName, Image: "inroads.invalid/none",
-				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-				},
-			}},
-		},
+		ObjectMeta: metav1.ObjectMeta{Name: callerName}, Spec: unscheduled(callerName),
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("creating a pod to bind a token to: %w", err)
@@ -146,4 +133,22 @@ func tokenOfPod(ctx context.Context, s *Site, namespace string) (probe.Secret, e
 	return s.requestToken(ctx, namespace, callerName, func(r *authenticationv1.TokenRequestSpec) {
 		r.BoundObjectRef = &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name, UID: pod.UID}
 	})
+}
+
+// unscheduled is the specification of a pod, of the ServiceAccount or of the
+// default one, that meets Pod Security restricted and never runs.
+func unscheduled(account string) corev1.PodSpec {
+	no, yes := false, true
+	return corev1.PodSpec{
+		ServiceAccountName: account, SchedulerName: noScheduler,
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot: &yes, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Containers: []corev1.Container{{
+			Name: callerName, Image: "inroads.invalid/none",
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+		}},
+	}
 }

@@ -22,10 +22,11 @@ import (
 )
 
 const (
-	// LabelManagedBy marks everything that a run creates in a cluster.
-	LabelManagedBy = "app.kubernetes.io/managed-by"
-	// ManagedBy is the value of LabelManagedBy.
-	ManagedBy = "inroads"
+	// LabelManagedBy marks everything that a run creates in a cluster, with the
+	// value ManagedBy.
+	LabelManagedBy = cluster.LabelManagedBy
+	// ManagedBy is described with LabelManagedBy.
+	ManagedBy = cluster.ManagedBy
 	// labelEnforce is Pod Security admission's label.
 	labelEnforce = "pod-security.kubernetes.io/enforce"
 	// reasonPulling is the reason of kubelet's event before it pulls an image.

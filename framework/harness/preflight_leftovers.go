@@ -17,11 +17,10 @@ import (
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+	"github.com/inroads-k8s/inroads/framework/fault"
 )
 
 const (
-	// labelFault marks what a fault has put into a cluster.
-	labelFault = "inroads.dev/fault"
 	// abandonedAge is how old a namespace of a run is that nobody waits for any
 	// more: each goes with its spec, which takes minutes.
 	abandonedAge = 15 * time.Minute
@@ -100,7 +99,7 @@ func (p *preflight) faults(ctx context.Context) []Finding {
 	}
 	var findings []Finding
 	for _, resource := range faultKinds {
-		list, err := client.Resource(resource).List(ctx, metav1.ListOptions{LabelSelector: labelFault})
+		list, err := client.Resource(resource).List(ctx, metav1.ListOptions{LabelSelector: fault.LabelFault})
 		switch {
 		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		case err != nil:
@@ -113,7 +112,7 @@ func (p *preflight) faults(ctx context.Context) []Finding {
 			findings = append(findings, Finding{
 				Check: checkLeftovers, Severity: Warning,
 				Saw:  fmt.Sprintf("a fault that was not healed, or is in place now: %s %s", resource.Resource, clipList(names)),
-				Next: fmt.Sprintf("%s, and where it stays: kubectl delete %s --selector=%s", nextSweep, resource.Resource, labelFault),
+				Next: fmt.Sprintf("%s, and where it stays: kubectl delete %s --selector=%s", nextSweep, resource.Resource, fault.LabelFault),
 			})
 		}
 	}

@@ -1,3 +1,0 @@
-package fault
-
-var serviceFaults []Fault
