@@ -1,5 +1,6 @@
 // Package sweep removes what killed runs left on the machine: clusters, networks,
-// files and the private container engine, as the ledger has them.
+// files and the private container engine, as the ledger has them. Faults in a
+// cluster that stays are healed.
 package sweep
 
 import (
@@ -7,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,9 @@ type Options struct {
 	// All takes the clusters too that are kept for later runs, and gives up
 	// what is in clusters that do not answer.
 	All bool
+	// Heal heals the fault that an entry is about. Of a cluster that is gone
+	// for good it returns an error that wraps fs.ErrNotExist.
+	Heal func(ctx context.Context, e ledger.Entry, log io.Writer) error
 	// Log gets a line per thing.
 	Log io.Writer
 }
@@ -54,6 +59,10 @@ func Sweep(ctx context.Context, o Options) error {
 		}
 		errs = append(errs, kind.Remove(ctx, o.CacheDir, e, o.Log))
 	}
+	// What is broken in a cluster is in the way of removing namespaces from it.
+	for _, e := range of(ledger.Fault) {
+		errs = append(errs, o.heal(ctx, l, e))
+	}
 	for _, e := range of(ledger.Network) {
 		errs = append(errs, kind.RemoveNetwork(ctx, o.CacheDir, e, o.Log))
 	}
@@ -68,6 +77,22 @@ func Sweep(ctx context.Context, o Options) error {
 		errs = append(errs, kind.StopUnused(ctx, o.CacheDir, o.Log))
 	}
 	return errors.Join(errs...)
+}
+
+// heal heals a fault in a cluster that is still there.
+func (o Options) heal(ctx context.Context, l *ledger.Ledger, e ledger.Entry) error {
+	o.logf("healing fault %q", e.Name)
+	switch err := o.Heal(ctx, e, o.Log); {
+	case err == nil:
+		o.logf("healed fault %q", e.Name)
+	case errors.Is(err, fs.ErrNotExist):
+		o.logf("fault %q went with its cluster", e.Name)
+	case o.All:
+		o.logf("giving up fault %q: %v", e.Name, err)
+	default:
+		return fmt.Errorf("%w; where that cluster is gone for good: inroads sweep --all", err)
+	}
+	return l.Done(e.ID)
 }
 
 // removeNamespaces removes what a run created in a cluster that outlives it.

@@ -2,7 +2,10 @@ package sweep
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -146,6 +149,40 @@ func TestSweepNamespaces(t *testing.T) {
 			err := Sweep(t.Context(), Options{CacheDir: cacheDir, All: tc.all})
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got error %v, want …%s…", err, tc.want)
+			}
+			if n := left(t, l); (n == 0) != tc.gone {
+				t.Errorf("%d entries left", n)
+			}
+		})
+	}
+}
+
+func TestSweepFaults(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		owner  ledger.Owner
+		healed error
+		all    bool
+		gone   bool
+		log    string
+		want   string // in the error
+	}{
+		{"healed", ended, nil, false, true, `healed fault "x"`, ""},
+		{"of a run that still goes on", ledger.Owner{}, errors.New("it must be left alone"), false, false, "", ""},
+		{"of a cluster that is gone", ended, fmt.Errorf("reading: %w", fs.ErrNotExist), false, true, "went with its cluster", ""},
+		{"not healed", ended, errors.New("no answer"), false, false, "", "no answer"},
+		{"not healed, and all are to go", ended, errors.New("no answer"), true, true, "giving up", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cacheDir := t.TempDir()
+			l := note(t, cacheDir, ledger.Entry{Kind: ledger.Fault, Name: "x", Owner: tc.owner})
+			var log bytes.Buffer
+			err := Sweep(t.Context(), Options{CacheDir: cacheDir, All: tc.all, Log: &log, Heal: func(context.Context, ledger.Entry, io.Writer) error { return tc.healed }})
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want …%s…", err, tc.want)
+			}
+			if !strings.Contains(log.String(), tc.log) {
+				t.Errorf("no %q in the log:\n%s", tc.log, &log)
 			}
 			if n := left(t, l); (n == 0) != tc.gone {
 				t.Errorf("%d entries left", n)

@@ -5,18 +5,22 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/sweep"
+	"github.com/inroads-k8s/inroads/framework/fault"
 )
 
 func newSweep(s Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "sweep",
-		Short: "Remove what killed runs left on this machine",
-		Args:  noArgs,
+		Short: "Remove what killed runs left on this machine, and heal what they broke",
+		Long: `Remove what killed runs left on this machine: clusters, networks, files, namespaces
+and the private container engine. Faults that were in place in a cluster that stays,
+because it is kept or because inroads did not make it, are healed.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := cache.Dir()
 			if err == nil {
-				err = sweep.Sweep(cmd.Context(), sweep.Options{CacheDir: dir, All: all, Log: s.Out})
+				err = sweep.Sweep(cmd.Context(), sweep.Options{CacheDir: dir, All: all, Heal: fault.HealEntry, Log: s.Out})
 			}
 			if err != nil {
 				return unable(err, "")
