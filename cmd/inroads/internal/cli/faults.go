@@ -27,12 +27,8 @@ import (
 	"github.com/inroads-k8s/inroads/suites"
 )
 
-const (
-	// sideBySide is how many faults of the client are in place at once.
-	sideBySide = 2
-	// matrixLog is what Ginkgo itself prints, below the folder of each run.
-	matrixLog = logFile
-)
+// sideBySide is how many faults of the client are in place at once.
+const sideBySide = 2
 
 func newFaults(s Streams) *cobra.Command {
 	m := &matrixRun{streams: s}
@@ -177,18 +173,18 @@ func (m *matrixRun) matrix(ctx context.Context, ref cluster.Ref) (reports.Matrix
 	started := time.Now()
 	result, err := matrix.Run(ctx, matrix.Options{
 		Cluster: ref, Claims: m.options.Selected(), Faults: m.faults, Healthy: m.healthy, SideBySide: sideBySide,
-		Specs: m.specs, Preflight: walkTimed, Ledger: l, Dir: dir, Artifacts: m.options.Artifacts, Log: m.streams.Out,
+		Specs: m.specs, Preflight: preflight, Ledger: l, Dir: dir, Artifacts: m.options.Artifacts, Log: m.streams.Out,
 	})
 	result.Started, result.Finished = started.UTC().Round(time.Millisecond), time.Now().UTC().Round(time.Millisecond)
 	result.Cluster = m.options.Meta([]cluster.Ref{ref}).Clusters[0]
 	return result, errors.Join(err, reports.WriteMatrix(m.options.Artifacts, result), remove())
 }
 
-// walkTimed is the preflight of a run, and how long it takes.
-func walkTimed(ctx context.Context, ref cluster.Ref) (probe.Trace, time.Duration) {
-	began := time.Now()
-	trace := probe.Walk(ctx, probe.Target{Kubeconfig: ref.Kubeconfig, Context: ref.Context})
-	return trace, time.Since(began)
+// preflight is the way to the cluster as the preflight of a run finds it, and how
+// long that takes.
+func preflight(ctx context.Context, ref cluster.Ref) (probe.Trace, time.Duration) {
+	found := harness.Preflight(ctx, harness.Options{Clusters: []cluster.Ref{ref}})
+	return found.Trace, time.Duration(found.Took)
 }
 
 // specs is one run of claims, without its preflight: a matrix is to show that

@@ -64,8 +64,19 @@ func Run(ctx context.Context, o Options) (reports.Matrix, error) {
 	r.matrix.Healthy = []reports.HealthyRun{}
 	err := r.all(ctx)
 	r.matrix.Interrupted = ctx.Err() != nil
-	r.matrix.Complete(o.Claims)
+	r.matrix.Complete(r.provable())
 	return r.matrix, err
+}
+
+// provable returns the claims that should be red under some fault of the run. A
+// run of a few faults says nothing of claims that name none of them.
+func (r *run) provable() []catalog.Claim {
+	if len(r.Faults) == len(fault.All()) {
+		return r.Claims
+	}
+	return slices.DeleteFunc(slices.Clone(r.Claims), func(c catalog.Claim) bool {
+		return !slices.ContainsFunc(r.Faults, func(f fault.Fault) bool { return wanted(c.ID, f.Name).Name != "" })
+	})
 }
 
 type run struct {
