@@ -80,22 +80,34 @@ func declared(ctx context.Context, s *Site) error {
 // holder has ended is taken away, which saves its successor from waiting until
 // it runs out.
 func leading(ctx context.Context, s *Site) error {
-	pods, err := staticPods(ctx, s, s.ControlPlane())
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{controllerManagerPod, schedulerPod} {
-		if pods[name].declared == nil {
-			continue
+	started := map[string]time.Time{}
+	for _, node := range controlPlanes(s) {
+		pods, err := staticPods(ctx, s, node)
+		if err != nil {
+			return err
 		}
-		if err := leads(ctx, s, name); err != nil {
+		for _, name := range []string{controllerManagerPod, schedulerPod} {
+			pod := pods[name]
+			switch at, seen := started[name]; {
+			case pod.declared == nil:
+			case pod.started.IsZero():
+				return fmt.Errorf("%q has just been started on node %q", name, node)
+			case !seen, pod.started.Before(at):
+				started[name] = pod.started
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(started)) {
+		if err := leads(ctx, s, name, started[name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func leads(ctx context.Context, s *Site, name string) error {
+// leads returns nil if somebody leads who has begun to after the time, at which
+// the first of the processes that may lead was started.
+func leads(ctx context.Context, s *Site, name string, since time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	leases := s.Client.CoordinationV1().Leases(metav1.NamespaceSystem)
@@ -103,7 +115,7 @@ func leads(ctx context.Context, s *Site, name string) error {
 	if err != nil {
 		return fmt.Errorf("reading the lease of %q: %w", name, err)
 	}
-	if fresh(l, leaseAge) {
+	if fresh(l, leaseAge) && l.Spec.AcquireTime != nil && !l.Spec.AcquireTime.Time.Before(since) {
 		return nil
 	}
 	err = leases.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &l.ResourceVersion}})

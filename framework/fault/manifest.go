@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -130,8 +132,11 @@ func setFlag(flag, value string) func([]string) []string {
 type staticPod struct {
 	// declared is the command of its manifest, nil where there is no manifest.
 	declared []string
-	// running is the command of its process, nil where there is none.
+	// running is the command of its process, nil where there is none, and
+	// started when that began or up to two seconds before, zero where it is not
+	// known.
 	running []string
+	started time.Time
 }
 
 // Separators of the answer of staticPods' script: a record per pod, in it its
@@ -148,6 +153,8 @@ func staticPods(ctx context.Context, s *Site, node string) (map[string]staticPod
 	cat %[2]s/$pod.yaml 2>/dev/null || true
 	printf '\037'
 	for p in $(pidof $pod); do cat /proc/$p/cmdline 2>/dev/null || true; done
+	printf '\037'
+	for p in $(pidof $pod); do age=$(ps -o etimes= -p $p) && echo $(($(date +%%s) - age)) || true; done
 done
 `, strings.Join([]string{apiServerPod, controllerManagerPod, schedulerPod}, " "), manifestsDir))
 	if err != nil {
@@ -156,8 +163,8 @@ done
 	pods := map[string]staticPod{}
 	for record := range strings.SplitSeq(strings.TrimPrefix(out, recordSeparator), recordSeparator) {
 		units := strings.Split(record, unitSeparator)
-		if len(units) != 3 {
-			return nil, fmt.Errorf("reading the static pods of node %q: %d parts of a record, not 3", node, len(units))
+		if len(units) != 4 {
+			return nil, fmt.Errorf("reading the static pods of node %q: %d parts of a record, not 4", node, len(units))
 		}
 		var pod staticPod
 		if units[1] != "" {
@@ -167,6 +174,11 @@ done
 		}
 		if units[2] != "" {
 			pod.running = strings.Split(strings.TrimSuffix(units[2], "\x00"), "\x00")
+			// More than one process is one that ends and one that begins.
+			if at, err := strconv.ParseInt(strings.TrimSpace(units[3]), 10, 64); err == nil {
+				// Both are in whole seconds.
+				pod.started = time.Unix(at-1, 0)
+			}
 		}
 		pods[units[0]] = pod
 	}

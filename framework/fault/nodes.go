@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -80,14 +81,21 @@ func kubeletPort(ctx context.Context, s *Site, node string) (int32, error) {
 	return n.Status.DaemonEndpoints.KubeletEndpoint.Port, nil
 }
 
-// kubeletReached returns nil if the API server's proxy gets an answer of the
-// node's kubelet.
+// kubeletReached returns nil if the API server's proxy gets the pods of the node's
+// kubelet, of which one that starts knows none.
 func kubeletReached(ctx context.Context, s *Site, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	_, err := s.Client.CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy").Suffix("healthz").DoRaw(ctx)
+	raw, err := s.Client.CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy").Suffix("pods").DoRaw(ctx)
 	if err != nil {
 		return fmt.Errorf("asking the kubelet of node %q: %w", node, err)
+	}
+	var pods corev1.PodList
+	if err := json.Unmarshal(raw, &pods); err != nil {
+		return fmt.Errorf("reading the pods of the kubelet of node %q: %w", node, err)
+	}
+	if len(pods.Items) == 0 {
+		return fmt.Errorf("the kubelet of node %q knows of no pod", node)
 	}
 	return nil
 }

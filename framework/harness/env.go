@@ -54,11 +54,17 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 	e.Require(err, "making the folder of the spec")
 	e.dir, e.Host.Home = dir, dir
 	ginkgo.DeferCleanup(os.RemoveAll, dir)
-	skipUnlessApplicable(s, claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
+	return e
+}
+
+// ready skips the spec where the claim is not applicable, and fails it where the
+// kubeconfig cannot be used.
+func (e *Env) ready() {
+	s := run.session
+	skipUnlessApplicable(s, e.Claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
 	if s.unusable != nil {
 		e.Held(catalog.HopConfig, s.unusable)
 	}
-	return e
 }
 
 // end stores the evidence. It also runs when the spec has failed or skipped.
@@ -133,6 +139,8 @@ func (e *Env) Require(err error, what string) {
 func (e *Env) Held(hop catalog.Hop, err error) {
 	ginkgo.GinkgoHelper()
 	if e.At(hop); err != nil {
+		seen := access.Result{Outcome: access.OutcomeOf(err.Error()), Stderr: err.Error()}
+		e.Blame(hop, seen, catalog.Unknown)
 		fail(err.Error(), 1)
 	}
 }

@@ -83,6 +83,7 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 			defer cancel()
 			env := begin(bounded, claim)
 			defer env.end()
+			env.ready()
 			bounded, stop := env.guard(bounded)
 			defer stop()
 			body(bounded, env)
