@@ -117,7 +117,7 @@ func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 }
 
 func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
-	e.target = r.Command
+	e.target = brief(r.Command)
 	e.entry.Steps = append(e.entry.Steps, reports.Step{
 		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,
 		Status: r.Status, Exit: r.Exit, Milliseconds: r.Duration.Milliseconds(),
@@ -139,8 +139,10 @@ func (e *Env) Require(err error, what string) {
 func (e *Env) Held(hop catalog.Hop, err error) {
 	ginkgo.GinkgoHelper()
 	if e.At(hop); err != nil {
-		seen := access.Result{Outcome: access.OutcomeOf(err.Error()), Stderr: err.Error()}
-		e.Blame(hop, seen, catalog.Unknown)
+		// Words that name no outcome tell no more than the hop.
+		if seen := (access.Result{Outcome: access.OutcomeOf(err.Error()), Stderr: err.Error()}); seen.Outcome != catalog.Failed {
+			e.Blame(hop, seen, catalog.Unknown)
+		}
 		fail(err.Error(), 1)
 	}
 }

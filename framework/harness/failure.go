@@ -220,6 +220,22 @@ func (e *Env) guard(parent context.Context) (context.Context, func()) {
 	return ctx, func() { stop(nil) }
 }
 
+// targetLimit is how much of a command names what it was about, in bytes; the
+// evidence has all of it.
+const targetLimit = 160
+
+// brief is the beginning of a command, on one line, in a text of one line.
+func brief(command string) string {
+	line := firstLine(command)
+	if len(line) > targetLimit {
+		line = strings.ToValidUTF8(line[:targetLimit], "")
+	}
+	if line != command {
+		line += "…"
+	}
+	return line
+}
+
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return line

@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -246,7 +247,9 @@ func watchThrough(ctx context.Context, env *harness.Env, proxy *access.KubectlPr
 	env.Require(err, "making a client of the proxy")
 	bounded, cancel := context.WithTimeout(ctx, watchTime)
 	ginkgo.DeferCleanup(cancel)
-	w, err := through.CoreV1().ConfigMaps(env.Namespace(ctx)).Watch(bounded, metav1.ListOptions{ResourceVersion: version})
+	// Controllers put ConfigMaps of their own into a new namespace.
+	only := fields.OneTermEqualSelector(metav1.ObjectNameField, watched).String()
+	w, err := through.CoreV1().ConfigMaps(env.Namespace(ctx)).Watch(bounded, metav1.ListOptions{ResourceVersion: version, FieldSelector: only})
 	Expect(err).NotTo(HaveOccurred(), "no watch opens through the proxy")
 	ginkgo.DeferCleanup(w.Stop)
 	return w.ResultChan()
