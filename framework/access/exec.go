@@ -28,7 +28,7 @@ type Container struct {
 // Exec runs a command in the container. A Result with an Err means that the
 // way into the container broke, which says nothing about what was to be proven.
 func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, command ...string) Result {
-	r := Result{Exit: -1, Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
+	r := Result{Exit: -1, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(cfg, "GET", req.URL().String())

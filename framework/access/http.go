@@ -33,7 +33,7 @@ type Request struct {
 // Do makes the request with the client and returns what came back. Redirects
 // are followed as the client says.
 func Do(ctx context.Context, client *http.Client, q Request) Result {
-	r := Result{Command: q.curl()}
+	r := Result{Command: q.curl(), Target: probe.Redact(q.URL)}
 	req, err := http.NewRequestWithContext(ctx, q.Method, q.URL, strings.NewReader(q.Body))
 	if err != nil {
 		r.Err = fmt.Errorf("making the request: %w", err)

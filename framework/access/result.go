@@ -19,6 +19,9 @@ type Result struct {
 	Outcome catalog.Outcome
 	// Command is what a person would type to see the same, redacted.
 	Command string
+	// Target is what was addressed, a URL or a pod in words, or "" where the
+	// command alone tells.
+	Target string
 	// Status is the HTTP status, or 0 if no response was seen.
 	Status int
 	// Exit is the exit code of the command, or -1 if it did not start or was

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -117,7 +118,7 @@ func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 }
 
 func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
-	e.target = brief(r.Command)
+	e.target = cmp.Or(r.Target, brief(r.Command))
 	e.entry.Steps = append(e.entry.Steps, reports.Step{
 		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,
 		Status: r.Status, Exit: r.Exit, Milliseconds: r.Duration.Milliseconds(),

@@ -86,9 +86,13 @@ func (e *Env) blame(message string) string {
 			step.Target = string(e.Claim.Path)
 		}
 		path := e.walkPath()
-		if better, found := path.Broken(); found && refines(better, step) {
-			better.Saw += "; " + step.Saw
-			step = better
+		switch walked, found := path.Broken(); {
+		case !found:
+		case refines(walked, step):
+			walked.Saw += "; " + step.Saw
+			step = walked
+		case walked.Hop == step.Hop:
+			step.Target = walked.Target
 		}
 		e.entry.Trace = e.pathTrace(step, path)
 	}

@@ -1,8 +1,8 @@
 package probe
 
 import (
-	"cmp"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -224,15 +224,27 @@ func Lookup(code Code) (Diagnosis, bool) {
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=\[\]-]+$`)
 
 // HintFor returns the hint with the target filled in, quoted for a shell where
-// it has to be.
+// it has to be. A target in several words is no word of a command; TARGET stands
+// for it.
 func (d Diagnosis) HintFor(target string) string {
-	target = cmp.Or(target, "TARGET")
+	if target == "" || strings.Contains(target, " ") && d.Hop != catalog.HopConfig {
+		target = "TARGET"
+	}
 	host := target
-	if h, _, err := net.SplitHostPort(target); err == nil {
+	if u, err := url.Parse(target); err == nil && u.Host != "" {
+		host = hostPort(u)
+		if slices.Contains(hopsOfAddresses, d.Hop) {
+			target = host
+		}
+	}
+	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	return strings.NewReplacer("{target}", shellWord(target), "{host}", shellWord(host)).Replace(d.Hint)
 }
+
+// hopsOfAddresses are the hops whose hints take a host and a port, not a URL.
+var hopsOfAddresses = []catalog.Hop{catalog.HopResolve, catalog.HopDial, catalog.HopTLS}
 
 func shellWord(s string) string {
 	if plainWord.MatchString(s) {

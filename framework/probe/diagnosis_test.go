@@ -52,6 +52,9 @@ func TestHintFor(t *testing.T) {
 		{probe.ConfigUnreadable, "/home/me/my config", "ls -ld '/home/me/my config'"},
 		{probe.ConfigUnreadable, "/it's", `ls -ld '/it'\''s'`},
 		{probe.ConfigUnreadable, "", "ls -ld TARGET"},
+		{probe.ResolveNoHost, "https://api.test/version", "getent hosts api.test"},
+		{probe.ResolveNoHost, "pod ns/name", "getent hosts TARGET"},
+		{probe.DialUnreachable, "https://[::1]:6443/api", "ip route get ::1"},
 	}
 	for _, tt := range tests {
 		d, ok := probe.Lookup(tt.code)
