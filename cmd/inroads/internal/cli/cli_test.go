@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"log"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/reports"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // try runs a command line and returns its exit code and what it printed.
 func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -155,6 +158,51 @@ func TestList(t *testing.T) {
 	}
 	if len(rows) != 1 || rows[0].ID != all[0].ID || len(rows[0].Faults) == 0 {
 		t.Errorf("listed %+v, want %q alone, with its faults", rows, all[0].ID)
+	}
+}
+
+// TestListOfTheSuites holds the table in the suites' README.md against the
+// catalogue; -update writes it.
+func TestListOfTheSuites(t *testing.T) {
+	const path = "../../../../suites/README.md"
+	const mark = "<!-- made by 'inroads list -o markdown' -->\n"
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, found := strings.Cut(string(raw), mark)
+	if !found {
+		t.Fatalf("%s has no line %q", path, mark)
+	}
+	_, table, _ := try(t, "list", "-o", "markdown")
+	want := before + mark + table
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(raw) != want {
+		t.Errorf("the table in %s is not that of the catalogue; write it with: go test ./cmd/inroads/internal/cli -run ListOfTheSuites -update", path)
+	}
+}
+
+func TestListTellsVerdicts(t *testing.T) {
+	dir := t.TempDir()
+	id := catalog.Claims()[0].ID
+	report := reports.Placeholder(reports.Meta{Claims: catalog.Claims()[:1]})
+	report.Claims = []reports.Claim{{ID: id, Verdict: catalog.Disproven}}
+	if err := reports.Write(dir, report); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"table", "json", "markdown"} {
+		code, stdout, stderr := try(t, "list", "-o", format, "--claim", string(id), "--report", dir)
+		if code != ExitProven || !strings.Contains(stdout, string(catalog.Disproven)) {
+			t.Errorf("-o %s: exit code %d, %q: no verdict in %s", format, code, stderr, stdout)
+		}
+	}
+	if code, _, stderr := try(t, "list", "--report", filepath.Join(dir, "none")); code == ExitProven || !strings.Contains(stderr, "--report") {
+		t.Errorf("without a report: exit code %d, %q", code, stderr)
 	}
 }
 

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/reports"
 )
 
 // The formats of list.
@@ -22,51 +25,125 @@ const (
 
 func newList(s Streams) *cobra.Command {
 	var sel selection
-	var format string
+	var format, artifacts string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Print the claims that a run proves",
-		Args:  noArgs,
+		Long: `Print the claims that a run proves. In Markdown and JSON each comes with what it
+needs: features of the cluster or the machine, rights of the user, and the faults
+that must turn it red.`,
+		Example: `  inroads list
+  inroads list -o markdown --report _artifacts   # with the verdicts of the last run
+  inroads list -o json --claim aap/dns-name`,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var o harness.Options
 			if err := sel.apply(&o); err != nil {
 				return err
 			}
-			return writeClaims(s.Out, o.Selected(), format)
+			verdicts, err := verdictsOf(artifacts)
+			if err != nil {
+				return unable(err, "give the folder of a run's reports with --report")
+			}
+			return writeClaims(s.Out, o.Selected(), format, verdicts)
 		},
 	}
 	sel.bind(cmd)
+	cmd.Flags().StringVar(&artifacts, "report", "", "folder of the reports of a run, to print its verdicts too")
+	_ = cmd.MarkFlagDirname("report")
 	formats := []string{formatTable, formatJSON, formatMarkdown}
 	cmd.Flags().StringVarP(&format, "output", "o", formatTable, strings.Join(formats, ", "))
 	complete(cmd, "output", func() []string { return formats })
 	return cmd
 }
 
-func writeClaims(out io.Writer, claims []catalog.Claim, format string) error {
+// verdictsOf returns what a run said of each claim, nil without a folder.
+func verdictsOf(artifacts string) (map[catalog.ID]catalog.Verdict, error) {
+	if artifacts == "" {
+		return nil, nil
+	}
+	report, err := reports.Load(artifacts)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := map[catalog.ID]catalog.Verdict{}
+	for _, c := range report.Claims {
+		verdicts[c.ID] = c.Verdict
+	}
+	return verdicts, nil
+}
+
+// writeClaims prints the claims and, unless verdicts is nil, what a run said of
+// each.
+func writeClaims(out io.Writer, claims []catalog.Claim, format string, verdicts map[catalog.ID]catalog.Verdict) error {
 	switch format {
 	case formatTable:
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "CLAIM\tLEVEL\tPATH\tEXPECTED\tSENTENCE")
+		head := []string{"CLAIM", "LEVEL", "PATH", "EXPECTED", "SENTENCE"}
+		if verdicts != nil {
+			head = slices.Insert(head, 1, "VERDICT")
+		}
+		fmt.Fprintln(w, strings.Join(head, "\t"))
 		for _, c := range claims {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.ID, c.Level, c.Path, c.Expect, c.Sentence)
+			row := []string{string(c.ID), string(c.Level), string(c.Path), string(c.Expect), c.Sentence}
+			if verdicts != nil {
+				row = slices.Insert(row, 1, verdictIn(verdicts, c.ID))
+			}
+			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
 		return w.Flush()
 	case formatJSON:
 		rows := make([]claimRow, 0, len(claims))
 		for _, c := range claims {
-			rows = append(rows, rowOf(c))
+			row := rowOf(c)
+			row.Verdict = verdicts[c.ID]
+			rows = append(rows, row)
 		}
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(rows)
 	case formatMarkdown:
-		fmt.Fprintln(out, "| claim | level | path | expected | sentence |\n| --- | --- | --- | --- | --- |")
-		for _, c := range claims {
-			fmt.Fprintf(out, "| [`%s`](%s) | %s | %s | %s | %s |\n", c.ID, c.Source.URL(), c.Level, c.Path, c.Expect, strings.ReplaceAll(c.Sentence, "|", "\\|"))
-		}
+		writeMarkdown(out, claims, verdicts)
 		return nil
 	default:
 		return usage(fmt.Sprintf("no output format %q", format), "there are table, json and markdown")
+	}
+}
+
+// verdictIn is what the run said of the claim, in words.
+func verdictIn(verdicts map[catalog.ID]catalog.Verdict, id catalog.ID) string {
+	return cmp.Or(string(verdicts[id]), "not in the report")
+}
+
+func writeMarkdown(out io.Writer, claims []catalog.Claim, verdicts map[catalog.ID]catalog.Verdict) {
+	head := []string{"claim", "level", "path", "says", "needs", "rights of the user", "disproven by"}
+	if verdicts != nil {
+		head = append(head, "verdict")
+	}
+	fmt.Fprintln(out, "| "+strings.Join(head, " | ")+" |\n|"+strings.Repeat(" --- |", len(head)))
+	for _, c := range claims {
+		says := c.Sentence
+		if c.Deviation != "" {
+			says += ". *The documentation deviates: " + c.Deviation + ".*"
+		}
+		var rights, faults []string
+		for _, r := range catalog.RightsOf([]catalog.Claim{c}) {
+			rights = append(rights, r.String())
+		}
+		for _, f := range c.Faults {
+			faults = append(faults, fmt.Sprintf("%s (%s)", f.Name, f.Code))
+		}
+		row := []string{
+			fmt.Sprintf("[`%s`](%s)", c.ID, c.Source.URL()), string(c.Level), string(c.Path), says,
+			cmp.Or(join(c.Needs), "–"), cmp.Or(strings.Join(rights, ", "), "–"), strings.Join(faults, ", "),
+		}
+		if verdicts != nil {
+			row = append(row, verdictIn(verdicts, c.ID))
+		}
+		for i := range row {
+			row[i] = strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row[i])
+		}
+		fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")
 	}
 }
 
@@ -80,7 +157,11 @@ type claimRow struct {
 	Expect    catalog.Outcome   `json:"expect"`
 	Deviation string            `json:"deviation,omitempty"`
 	Needs     []catalog.Feature `json:"needs,omitempty"`
-	Faults    []faultRow        `json:"faults"`
+	// Rights are what the user must be allowed to do, in words.
+	Rights []string   `json:"rights,omitempty"`
+	Faults []faultRow `json:"faults"`
+	// Verdict is what the run of --report said.
+	Verdict catalog.Verdict `json:"verdict,omitempty"`
 }
 
 type faultRow struct {
@@ -94,6 +175,9 @@ func rowOf(c catalog.Claim) claimRow {
 	row := claimRow{
 		ID: c.ID, Path: c.Path, Level: c.Level, Sentence: c.Sentence, Source: c.Source.URL(),
 		Expect: c.Expect, Deviation: c.Deviation, Needs: c.Needs, Faults: []faultRow{},
+	}
+	for _, r := range catalog.RightsOf([]catalog.Claim{c}) {
+		row.Rights = append(row.Rights, r.String())
 	}
 	for _, f := range c.Faults {
 		row.Faults = append(row.Faults, faultRow(f))

@@ -61,7 +61,7 @@ junit.xml, are in the artifacts folder however the run ends.`,
 				return err
 			}
 			if dryRun {
-				return writeClaims(s.Out, r.options.Selected(), formatTable)
+				return writeClaims(s.Out, r.options.Selected(), formatTable, nil)
 			}
 			return r.run(cmd.Context())
 		},
