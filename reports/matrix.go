@@ -40,7 +40,8 @@ type Matrix struct {
 	Healthy []HealthyRun `json:"healthy"`
 	// Faults are sorted by name.
 	Faults []FaultRow `json:"faults"`
-	// Unproven are the claims of the run that no fault turned red.
+	// Unproven are the claims of the run that no fault turned red; of a run that
+	// was interrupted nobody knows.
 	Unproven []catalog.ID `json:"unproven"`
 }
 
@@ -215,7 +216,7 @@ func (m *Matrix) Complete(claims []catalog.Claim) {
 	}
 	m.Unproven = []catalog.ID{}
 	for _, c := range claims {
-		if !red[c.ID] {
+		if !red[c.ID] && !m.Interrupted {
 			m.Unproven = append(m.Unproven, c.ID)
 		}
 	}

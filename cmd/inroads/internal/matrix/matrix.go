@@ -256,7 +256,12 @@ func (r *run) under(ctx context.Context, f fault.Fault, heal func(context.Contex
 	}
 	spared := r.spared(f)
 	report, starting, err := r.Specs(ctx, site.Ref, site.Env, slices.Concat(concerned, spared), filepath.Join(r.Artifacts, faultsDir, f.Name, "broken"))
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		// What was said when it ended is about the end.
+		row.Skipped = "interrupted"
+		return row
+	case err != nil:
 		row.Failure = err.Error()
 		return row
 	}
