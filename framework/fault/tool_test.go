@@ -265,7 +265,7 @@ func TestToolsAreCatalogued(t *testing.T) {
 	named := map[string]catalog.Hop{}
 	for _, c := range catalog.Claims() {
 		for _, f := range c.Faults {
-			if strings.HasPrefix(f.How, "a kubectl ") || strings.HasPrefix(f.How, "a curl ") || f.Name == authorityInSystemStore.Name {
+			if strings.HasPrefix(f.How, "a kubectl ") || strings.HasPrefix(f.How, "a curl ") || strings.HasPrefix(f.How, "a wget ") || f.Name == authorityInSystemStore.Name {
 				named[f.Name] = f.Hop
 			}
 		}
