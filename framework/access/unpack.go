@@ -70,6 +70,21 @@ func (k Kubeconfig) Unpack(dir string) (Unpacked, error) {
 	return u, nil
 }
 
+// Referring returns a copy whose current context has its certificates and its key
+// in the files that Unpack writes, named without their folder: kubectl looks for
+// them beside the kubeconfig.
+func (k Kubeconfig) Referring() Kubeconfig {
+	return k.change(func(k Kubeconfig) {
+		if c := k.cluster(); len(c.CertificateAuthorityData) > 0 {
+			c.CertificateAuthority, c.CertificateAuthorityData = authorityFile, nil
+		}
+		if u := k.user(); len(u.ClientCertificateData) > 0 {
+			u.ClientCertificate, u.ClientCertificateData = certificateFile, nil
+			u.ClientKey, u.ClientKeyData = keyFile, nil
+		}
+	})
+}
+
 // token returns the bearer token of the current context's user, or "".
 func (k Kubeconfig) token() (probe.Secret, error) {
 	user := k.user()

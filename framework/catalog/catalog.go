@@ -139,7 +139,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
-	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims, directClaims)
+	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims, directClaims, storedClaims)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
@@ -186,7 +186,7 @@ func Validate() error {
 
 // askNobody are the claims about a path to the API server that are about its
 // first hops alone.
-var askNobody = []ID{"token/grep-cut-apiserver", "token/jsonpath-apiserver"}
+var askNobody = []ID{"kubectl/examples-and-reference-exist", "token/grep-cut-apiserver", "token/jsonpath-apiserver"}
 
 func (c Claim) validate() error {
 	path, err := LookupPath(c.Path)

@@ -25,7 +25,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{OwnCA},
 		Rights: rights(readRoot, ownNamespace, accountToken),
 		Faults: []Fault{
-			{"kubectl-verification-off", HopTLS, "A-TLS-08", "a kubectl that does not verify the server's certificate"},
+			kubectlTrustsAll,
 			apiServerDown, caWrong, serverNameWrong, manInTheMiddle,
 		},
 	},
@@ -35,7 +35,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Rights:   rights(askWho, ownNamespace, accountToken, in("pods", "list")),
 		Faults: []Fault{
-			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
+			credentialsDropped,
 			anonymousLetIn, anonymousAdmin,
 			apiServerDown, tokenGarbage, tokenExpired, tokenAccountGone,
 		},
