@@ -3,6 +3,7 @@ package catalog
 // Faults that break more than one claim about direct access.
 var (
 	curlHeadersIgnored  = Fault{"curl-header-files-ignored", HopAuthn, "A-AUTHN-02", "a curl that ignores a --header from a file"}
+	authorityTrusted    = Fault{"authority-in-system-store", HopTLS, "A-TLS-08", "add the cluster's authority to those that the machine trusts"}
 	serviceAccountsView = Fault{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"}
 )
 
@@ -20,7 +21,7 @@ var directClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{HostTools, OwnCA},
 		Rights: rights(readRoot, ownNamespace, editConfigMaps),
 		Faults: []Fault{
-			verificationOff, addressNotInServer, curlHeadersIgnored, serviceAccountsView, accountKeyOther, discoveryUnbound,
+			verificationOff, authorityTrusted, addressNotInServer, curlHeadersIgnored, serviceAccountsView, accountKeyOther, discoveryUnbound,
 			{"curl-fails-on-status", HopTool, "A-TOOL-01", "a curl that is told --fail whatever it is told"},
 			kubeconfigMissing, serverNameUnknown, serverPortDead, caWrong, certificateForeign, tokenGarbage,
 			manInTheMiddle, answersCut, apiServerUnavailable, apiServerDown,
@@ -62,5 +63,46 @@ var directClaims = []Claim{
 			in("pods", "list"), in("secrets", "list"), in("configmaps", "create"),
 		),
 		Faults: []Fault{anonymousLetIn, anonymousAdmin, certificateForeign, caWrong, serverPortDead, apiServerDown},
+	},
+}
+
+// confusedClaims are about what goes on beside direct access: through kubectl
+// proxy, the API server's proxy, and what that once was.
+var confusedClaims = []Claim{
+	{
+		ID: "direct/works-for-proxy-confused-clients", Path: PathKubectlProxy, Level: Core, Expect: Reached,
+		Sentence: "directly the API server serves a client that asks for another host, that speaks TLS alone or that runs a command in a container; kubectl proxy answers the first and the last with 403 and does not speak TLS",
+		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{Pods},
+		Rights: rights(readRoot, execInPods),
+		Faults: []Fault{
+			hostsAllAccepted, proxyKilled, locationIgnored,
+			{"paths-unfiltered", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy rejects no path"},
+			{"upgrades-dropped", HopAPI, "A-API-08", "put a reverse proxy in front of the API server that drops each request's wish to change the protocol"},
+			serverPortDead, caWrong, certificateForeign, apiServerDown,
+		},
+	},
+	{
+		ID: "ap/client-leg-https", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
+		Sentence:  "the API server's proxy answers over HTTPS, and to plain HTTP at the same port the API server says that it takes TLS alone",
+		Deviation: "the page says that the client's leg is HTTPS, or HTTP if the apiserver is so configured; Kubernetes 1.24 has removed the flag for that",
+		Source:    soManyProxies,
+		Rights:    rights(readRoot, clusterWide("", "nodes", "list"), clusterWide("", "nodes/proxy", "get")),
+		Faults: []Fault{
+			{"plain-http-served", HopTLS, "A-TLS-01", "lead to the API server by a port that takes plain HTTP too"},
+			proxyRightMissing, caWrong, serverNameWrong, manInTheMiddle, serverPortDead, certificateForeign, apiServerDown,
+		},
+	},
+	{
+		ID: "redirect/removed", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
+		Sentence: "the API server redirects to no Service, pod or node that its proxy reaches: what was asked for redirects is not found",
+		Source:   accessCluster("requesting-redirects"), Needs: []Feature{Pods},
+		Rights: rights(
+			ownPods, ownServices, throughServices, throughPods, clusterWide("", "nodes/proxy", "get"),
+			in("services/redirect", "get"), in("pods/redirect", "get"), clusterWide("", "nodes/redirect", "get"),
+		),
+		Faults: []Fault{
+			{"redirects-served", HopAPI, "A-API-08", "put a reverse proxy in front of the API server that answers redirects as it once did"},
+			selectorWrong, podsUnreachable, backendError, proxyRightMissing,
+		},
 	},
 }

@@ -8,6 +8,9 @@ var (
 	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy listens on every address"}
 )
 
+// hostsAllAccepted lets whoever asks the proxy under another name in.
+var hostsAllAccepted = Fault{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"}
+
 var kubectlProxyClaims = []Claim{
 	{
 		ID: "proxy-mode/stored-location", Path: PathKubectlProxy, Level: Core, Expect: Reached,
@@ -86,7 +89,7 @@ var kubectlProxyClaims = []Claim{
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Rights: readRoot,
 		Faults: []Fault{
-			{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"},
+			hostsAllAccepted,
 			listensEverywhere,
 			apiServerDown,
 		},

@@ -20,7 +20,7 @@ var storedClaims = []Claim{
 	},
 	{
 		ID: "kubectl/handed-over-kubeconfig", Path: PathKubectl, Level: Core, Expect: Reached,
-		Sentence: "what kubectl config view --minify --raw --flatten prints is all that somebody else needs to be the same user in another home and working folder, and without --flatten it is not where the kubeconfig names files",
+		Sentence: "what kubectl config view --minify --raw --flatten prints is all that somebody else needs to be the same user in another home and working folder, and without --flatten it does not do where the kubeconfig names files",
 		Source:   accessCluster(sectionFirstTime), Needs: []Feature{OwnCA},
 		Rights: rights(readRoot, askWho),
 		Faults: []Fault{

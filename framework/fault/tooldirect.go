@@ -70,6 +70,7 @@ var storedTools = []tool{
 		name: "minify-undocumented", hop: catalog.HopTool, of: configView, spares: besidesView,
 		run: filtering(func(line string) string { return strings.Replace(line, flagMinify, "--minimize", 1) }),
 	},
+	{name: "paths-unfiltered", hop: catalog.HopLocalProxy, of: proxyCommand, spares: besidesProxy, change: adding("--reject-paths=^$")},
 	{name: "unknown-flags-taken", hop: catalog.HopTool, spares: besidesView, change: dropping("--inroads-no-such-flag")},
 }
 

@@ -2,8 +2,6 @@ package kubectl
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,7 +60,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 
 	harness.Prove("kubectl/handed-over-kubeconfig", func(ctx context.Context, env *harness.Env) {
 		giver := storeInHome(env, env.Host, "giver", env.Kubeconfig().WithContext(secondContext, env.Kubeconfig().WithServer(secondServer)))
-		r := reaches(env, "kubectl with a kubeconfig that names files", giver.RunKubectl(ctx, "get", "--raw", apiRoot))
+		reaches(env, "kubectl with a kubeconfig that names files", giver.RunKubectl(ctx, "get", "--raw", apiRoot))
 
 		ginkgo.By("what --flatten --minify --raw prints is enough for somebody else, elsewhere")
 		view := []string{"config", "view", "--minify", "--raw"}
@@ -75,8 +73,8 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		for name, c := range taken.Clusters {
 			Expect(c.CertificateAuthority).To(BeEmpty(), "cluster %q is handed over with the name of a file", name)
 		}
-		r = reaches(env, "kubectl with what was handed over", given.RunKubectl(ctx, "get", "--raw", apiRoot))
-		r = reaches(env, "kubectl asks who it is, with what was handed over", given.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
+		reaches(env, "kubectl with what was handed over", given.RunKubectl(ctx, "get", "--raw", apiRoot))
+		r := reaches(env, "kubectl asks who it is, with what was handed over", given.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
 		env.At(catalog.HopAuthn)
 		Expect(reviewed(r)).To(Equal(env.Username(ctx)), "who has been handed the kubeconfig is somebody else than its user")
 
@@ -120,7 +118,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 	})
 
 	harness.Prove("tls/kubectl-root-and-client-certs", func(ctx context.Context, env *harness.Env) {
-		own := certificateOf(env, env.Kubeconfig().ClientCertificate())
+		own := env.ClientCertificate()
 		ginkgo.By("the API server takes kubectl for whom the stored client certificate is for")
 		r := reaches(env, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
 		env.At(catalog.HopAuthn)
@@ -209,18 +207,6 @@ func give(ctx context.Context, env *harness.Env, from access.Host, name string, 
 	return to
 }
 
-// certificateOf reads a client certificate in PEM.
-func certificateOf(env *harness.Env, encoded []byte) *x509.Certificate {
-	ginkgo.GinkgoHelper()
-	block, _ := pem.Decode(encoded)
-	if block == nil {
-		env.Inconclusive("the client certificate of the kubeconfig is not in PEM")
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	env.Require(err, "reading the client certificate of the kubeconfig")
-	return certificate
-}
-
 // curlRoot returns the root of the API as curl gets it. Where the kubeconfig has
 // a credential that curl cannot be given, it is client-go that asks.
 func curlRoot(ctx context.Context, env *harness.Env, told access.Unpacked) metav1.APIVersions {
@@ -241,7 +227,7 @@ func rootOf(r access.Result) metav1.APIVersions {
 	ginkgo.GinkgoHelper()
 	var root metav1.APIVersions
 	Expect(r.Into(&root)).To(Succeed(), "the root of the API is not JSON")
-	root.TypeMeta.APIVersion, root.ServerAddressByClientCIDRs = "", nil
+	root.APIVersion, root.ServerAddressByClientCIDRs = "", nil
 	return root
 }
 
