@@ -3,7 +3,6 @@ package catalog
 // Faults that break more than one claim about direct access.
 var (
 	curlHeadersIgnored  = Fault{"curl-header-files-ignored", HopAuthn, "A-AUTHN-02", "a curl that ignores a --header from a file"}
-	authorityTrusted    = Fault{"authority-in-system-store", HopTLS, "A-TLS-08", "add the cluster's authority to those that the machine trusts"}
 	serviceAccountsView = Fault{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"}
 )
 
@@ -21,7 +20,7 @@ var directClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{HostTools, OwnCA},
 		Rights: rights(readRoot, ownNamespace, editConfigMaps),
 		Faults: []Fault{
-			verificationOff, authorityTrusted, addressNotInServer, curlHeadersIgnored, serviceAccountsView, accountKeyOther, discoveryUnbound,
+			verificationOff, addressNotInServer, curlHeadersIgnored, serviceAccountsView, accountKeyOther, discoveryUnbound,
 			{"curl-fails-on-status", HopTool, "A-TOOL-01", "a curl that is told --fail whatever it is told"},
 			kubeconfigMissing, serverNameUnknown, serverPortDead, caWrong, certificateForeign, tokenGarbage,
 			manInTheMiddle, answersCut, apiServerUnavailable, apiServerDown,

@@ -108,7 +108,7 @@ var tokenClaims = []Claim{
 		Rights: tokenSecret,
 		Faults: []Fault{
 			controllerManagerDown, verificationOff, addressNotInServer,
-			authorityTrusted,
+			{"authority-in-system-store", HopTLS, "A-TLS-08", "add the cluster's authority to those that the machine trusts"},
 		},
 	},
 }
