@@ -28,4 +28,8 @@ func TestBlame(t *testing.T) {
 			t.Errorf("%s instead of %s: blamed %s, want %s", row.got, row.want, hop, row.hop)
 		}
 	}
+	nobody := Result{Outcome: catalog.Forbidden, Status: 403, Stdout: status("403", `User \"system:anonymous\" cannot`)}
+	if hop := Blame(nobody, catalog.Reached); hop != catalog.HopAuthn {
+		t.Errorf("a caller who should have been known: blamed %s, want %s", hop, catalog.HopAuthn)
+	}
 }

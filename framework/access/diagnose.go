@@ -11,7 +11,7 @@ import (
 // Words by which clients and servers tell one cause from another that has the
 // same outcome. Each was seen.
 var (
-	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch"}
+	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch", "owner does not match hostname", "no certificate subject alternative name matches"}
 	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired"}
 	// The API server breaks its own answer off where that of a backend breaks off.
 	saysBroken = []string{"unexpected eof", "stream error", "internal_error"}
@@ -25,11 +25,13 @@ func Diagnose(hop catalog.Hop, r Result, want catalog.Outcome) catalog.Code {
 	text := strings.ToLower(r.Stderr + "\n" + r.Stdout)
 	status, own := APIStatus(r)
 	switch {
+	case hop == catalog.HopTLS && want == catalog.NotTLS:
+		return probe.TLSNotTLS
 	case hop == catalog.HopTLS && got == catalog.Untrusted && says(text, saysOtherName):
 		return probe.TLSName
 	case hop == catalog.HopTLS && got == catalog.Untrusted && says(text, saysValidity):
 		return probe.TLSValidity
-	case hop == catalog.HopAuthn && got == catalog.Forbidden && own && !strings.Contains(status.Message, "system:anonymous"):
+	case hop == catalog.HopAuthn && got == catalog.Forbidden && own && !strings.Contains(status.Message, anonymousUser):
 		return probe.AuthnSomebodyElse
 	case hop == catalog.HopService && own && strings.HasPrefix(status.Message, noServicePort):
 		return probe.ServiceNoPort

@@ -21,8 +21,10 @@ func TestDiagnose(t *testing.T) {
 	}{
 		{"unknown authority", catalog.HopTLS, Result{Outcome: catalog.Untrusted, Stderr: "x509: certificate signed by unknown authority"}, catalog.Reached, probe.TLSAuthority},
 		{"another name", catalog.HopTLS, Result{Outcome: catalog.Untrusted, Stderr: "x509: certificate is valid for localhost, not other"}, catalog.Reached, probe.TLSName},
+		{"another name, says wget with GnuTLS", catalog.HopTLS, Result{Outcome: catalog.Untrusted, Stderr: "The certificate's owner does not match hostname ‘127.0.0.2’"}, catalog.Reached, probe.TLSName},
 		{"expired", catalog.HopTLS, Result{Outcome: catalog.Untrusted, Stderr: "x509: certificate has expired or is not yet valid"}, catalog.Reached, probe.TLSValidity},
 		{"trusted", catalog.HopTLS, Result{Outcome: catalog.Reached}, catalog.Untrusted, probe.TLSTrusting},
+		{"plain HTTP where it should not be", catalog.HopTLS, Result{Outcome: catalog.Reached}, catalog.NotTLS, probe.TLSNotTLS},
 		{"anonymous", catalog.HopAuthn, Result{Outcome: catalog.Forbidden, Stdout: status("403", `User \"system:anonymous\" cannot`)}, catalog.Reached, probe.AuthnAnonymous},
 		{"somebody else", catalog.HopAuthn, Result{Outcome: catalog.Forbidden, Stdout: status("403", `User \"jane\" cannot`)}, catalog.Reached, probe.AuthnSomebodyElse},
 		{"no such port", catalog.HopService, Result{Outcome: catalog.Unavailable, Stdout: status("503", "no service port 81 found")}, catalog.Reached, probe.ServiceNoPort},

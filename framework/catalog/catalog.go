@@ -47,6 +47,11 @@ const (
 	MultiNode Feature = "multi-node"
 	// HostTools means bash, curl, grep, cut, tr and base64 on this machine.
 	HostTools Feature = "host-tools"
+	// Wget means GNU Wget on this machine; others verify nothing, or say otherwise
+	// that they do not trust.
+	Wget Feature = "wget"
+	// ClientCertificate means that the user of the kubeconfig has one.
+	ClientCertificate Feature = "client-certificate"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
 	// OwnCA means that the kubeconfig names the authority of the API server's
@@ -134,7 +139,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
-	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims)
+	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims, directClaims, storedClaims, confusedClaims)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
@@ -181,7 +186,7 @@ func Validate() error {
 
 // askNobody are the claims about a path to the API server that are about its
 // first hops alone.
-var askNobody = []ID{"token/grep-cut-apiserver", "token/jsonpath-apiserver"}
+var askNobody = []ID{"kubectl/examples-and-reference-exist", "token/grep-cut-apiserver", "token/jsonpath-apiserver"}
 
 func (c Claim) validate() error {
 	path, err := LookupPath(c.Path)

@@ -8,6 +8,9 @@ var (
 	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy listens on every address"}
 )
 
+// hostsAllAccepted lets whoever asks the proxy under another name in.
+var hostsAllAccepted = Fault{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"}
+
 var kubectlProxyClaims = []Claim{
 	{
 		ID: "proxy-mode/stored-location", Path: PathKubectlProxy, Level: Core, Expect: Reached,
@@ -25,7 +28,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{OwnCA},
 		Rights: rights(readRoot, ownNamespace, accountToken),
 		Faults: []Fault{
-			{"kubectl-verification-off", HopTLS, "A-TLS-08", "a kubectl that does not verify the server's certificate"},
+			kubectlTrustsAll,
 			apiServerDown, caWrong, serverNameWrong, manInTheMiddle,
 		},
 	},
@@ -35,7 +38,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Rights:   rights(askWho, ownNamespace, accountToken, in("pods", "list")),
 		Faults: []Fault{
-			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
+			credentialsDropped,
 			anonymousLetIn, anonymousAdmin,
 			apiServerDown, tokenGarbage, tokenExpired, tokenAccountGone,
 		},
@@ -86,7 +89,7 @@ var kubectlProxyClaims = []Claim{
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Rights: readRoot,
 		Faults: []Fault{
-			{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"},
+			hostsAllAccepted,
 			listensEverywhere,
 			apiServerDown,
 		},

@@ -9,6 +9,9 @@ const (
 	PathKubectlProxy PathID = "kubectl-proxy"
 	// PathToken is direct REST access with a token that the caller extracted.
 	PathToken PathID = "token"
+	// PathDirect is direct REST access with the location, authority and
+	// credential of a kubeconfig, given to curl or wget.
+	PathDirect PathID = "direct"
 	// PathInPod is access to the API from a container in the cluster.
 	PathInPod PathID = "pod"
 	// PathAPIServerProxy is access to services, pods and nodes through the
@@ -20,6 +23,7 @@ var paths = []Path{
 	{PathKubectl, "kubectl with its stored configuration", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathConfigView, "kubectl config view", []Hop{HopTool, HopConfig}},
 	{PathKubectlProxy, "kubectl proxy", []Hop{HopTool, HopConfig, HopLocalProxy, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathDirect, "direct REST access with an HTTP client", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},

@@ -88,7 +88,7 @@ var tokenClaims = []Claim{
 		Rights: rights(tokenSecret, grantPods),
 		Faults: []Fault{
 			controllerManagerDown, signingKeyWrong, accountKeyOther, discoveryUnbound,
-			{"serviceaccounts-may-view", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole view to the group system:serviceaccounts"},
+			serviceAccountsView,
 		},
 	},
 	{

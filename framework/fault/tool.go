@@ -41,7 +41,7 @@ type tool struct {
 }
 
 // tools is every broken tool.
-var tools = slices.Concat(kubectlTools, viewTools, proxyTools, describeTools, curlTools)
+var tools = slices.Concat(kubectlTools, viewTools, proxyTools, describeTools, curlTools, directTools, storedTools)
 
 // toolFaults are those that give the run another client program, or another
 // thing that its client programs go by.

@@ -101,6 +101,11 @@ func TestToolArguments(t *testing.T) {
 		{"hosts-all-accepted", "proxy --address=[::1]", "proxy --address=[::1] --accept-hosts=.*"},
 		{"port-ignored", "proxy --port=8080", "proxy --port=8080 --port=0"},
 		{"describe-reworded", "get secret", "get secret"},
+		{"flatten-ignored", "config view --raw --flatten", "config view --raw"},
+		{"flatten-ignored", "get --raw /api", "get --raw /api"},
+		{"paths-unfiltered", "proxy --port=0", "proxy --port=0 --reject-paths=^$"},
+		{"unknown-flags-taken", "get --inroads-no-such-flag --help", "get --help"},
+		{"examples-gone", "get --raw /api", "get --raw /api"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.fault+" "+tt.args, func(t *testing.T) {
@@ -120,10 +125,11 @@ func TestToolOutput(t *testing.T) {
 		{"describe-reworded", shown, "Data\n====\nToken:      abc\n"},
 		{"describe-invents-token", shown, shown},
 		{"describe-invents-token", "Data\n====\n", "Data\n====\ntoken:      inroads-token-that-is-not-there\n"},
+		{"examples-gone", "Examples:\n  kubectl describe\n", "See also:\n  kubectl describe\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.fault, func(t *testing.T) {
-			if got, stderr, _ := call(t, tt.fault, "", tt.real, "describe", "secret", "x"); got != tt.want {
+			if got, stderr, _ := call(t, tt.fault, "", tt.real, "describe", "secret", "x", "--help"); got != tt.want {
 				t.Errorf("it prints %q, want %q (%s)", got, tt.want, stderr)
 			}
 		})
@@ -265,7 +271,7 @@ func TestToolsAreCatalogued(t *testing.T) {
 	named := map[string]catalog.Hop{}
 	for _, c := range catalog.Claims() {
 		for _, f := range c.Faults {
-			if strings.HasPrefix(f.How, "a kubectl ") || strings.HasPrefix(f.How, "a curl ") || f.Name == authorityInSystemStore.Name {
+			if strings.HasPrefix(f.How, "a kubectl ") || strings.HasPrefix(f.How, "a curl ") || strings.HasPrefix(f.How, "a wget ") || f.Name == authorityInSystemStore.Name {
 				named[f.Name] = f.Hop
 			}
 		}

@@ -234,25 +234,33 @@ func (c *toolCall) withoutCredential(ctx context.Context, where func(*rest.Confi
 	return c.child(ctx)
 }
 
-// serveAnonymously passes what comes to a loopback address on to the API server,
-// without a credential, for as long as this process runs.
-func serveAnonymously(config *rest.Config) (location string, err error) {
+// passAnonymously passes requests on to the API server without a credential.
+func passAnonymously(config *rest.Config) (http.Handler, error) {
 	transport, err := rest.TransportFor(rest.AnonymousClientConfig(config))
 	if err != nil {
-		return "", fmt.Errorf("making a transport without a credential: %w", err)
+		return nil, fmt.Errorf("making a transport without a credential: %w", err)
 	}
 	upstream, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
-		return "", fmt.Errorf("reading the location %q: %w", config.Host, err)
+		return nil, fmt.Errorf("reading the location %q: %w", config.Host, err)
+	}
+	return &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(upstream)
+		r.Out.Header.Del("Authorization")
+	}}, nil
+}
+
+// serveAnonymously passes what comes to a loopback address on to the API server,
+// without a credential, for as long as this process runs.
+func serveAnonymously(config *rest.Config) (location string, err error) {
+	pass, err := passAnonymously(config)
+	if err != nil {
+		return "", err
 	}
 	l, err := net.Listen("tcp", anyLoopback)
 	if err != nil {
 		return "", err
 	}
-	pass := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(upstream)
-		r.Out.Header.Del("Authorization")
-	}}
 	go func() { _ = (&http.Server{Handler: pass, ReadHeaderTimeout: toolHeaderTimeout}).Serve(l) }()
 	return (&url.URL{Scheme: "http", Host: l.Addr().String()}).String(), nil
 }

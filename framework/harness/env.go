@@ -62,7 +62,7 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 // kubeconfig cannot be used.
 func (e *Env) ready() {
 	s := run.session
-	skipUnlessApplicable(s, e.Claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
+	skipUnlessApplicable(e.ctx, s, e.Claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
 	if s.unusable != nil {
 		e.Held(catalog.HopConfig, s.unusable)
 	}

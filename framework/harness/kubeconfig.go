@@ -2,6 +2,8 @@ package harness
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"path/filepath"
 
 	"github.com/onsi/ginkgo/v2"
@@ -27,6 +29,19 @@ func (e *Env) HostWith(name string, k access.Kubeconfig) access.Host {
 	path := filepath.Join(e.dir, name)
 	e.Require(k.Write(path), "writing kubeconfig "+name)
 	return e.Host.WithKubeconfig(path)
+}
+
+// ClientCertificate returns what the kubeconfig's user authenticates with; see
+// catalog.ClientCertificate.
+func (e *Env) ClientCertificate() *x509.Certificate {
+	ginkgo.GinkgoHelper()
+	block, _ := pem.Decode(e.Kubeconfig().ClientCertificate())
+	if block == nil {
+		e.Inconclusive("the client certificate of the kubeconfig is not in PEM")
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	e.Require(err, "reading the client certificate of the kubeconfig")
+	return certificate
 }
 
 // Username returns who the API server says that the kubeconfig's user is.

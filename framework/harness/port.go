@@ -84,6 +84,13 @@ func goesThroughProxy(cfg *rest.Config, server *url.URL) bool {
 	return proxy != nil || err != nil
 }
 
+// Note records something that the report is to tell of this cluster, where more
+// than one thing would be as the claim says.
+func (e *Env) Note(hop catalog.Hop, what string) {
+	e.entry.Steps = append(e.entry.Steps, reports.Step{Hop: hop, What: what})
+	fmt.Fprintln(ginkgo.GinkgoWriter, what)
+}
+
 // NotSeen records a part of the claim that this machine cannot show, and why.
 // The rest of the spec has to prove the claim without it.
 func (e *Env) NotSeen(hop catalog.Hop, what string, why error) {

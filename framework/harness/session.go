@@ -144,7 +144,7 @@ func findKubectl(candidates ...string) (string, error) {
 }
 
 // missing returns why the claim's feature is not here, or "".
-func (s *session) missing(f catalog.Feature) string {
+func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 	switch f {
 	case catalog.Pods:
 		if s.ref.Images.Server == "" || s.ref.Images.Client == "" {
@@ -159,10 +159,25 @@ func (s *session) missing(f catalog.Feature) string {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
 	case catalog.HostTools:
-		if programs, _ := missingHostTools(); len(programs) > 0 {
+		if programs, _ := missingTools(hostTools); len(programs) > 0 {
 			return "not in PATH: " + strings.Join(programs, ", ")
 		}
+	case catalog.Wget:
+		if err := s.host.CheckWget(ctx); err != nil {
+			return err.Error()
+		}
+	case catalog.ClientCertificate:
+		if s.unusable != nil {
+			break
+		}
+		if tls := s.config.TLSClientConfig; len(tls.CertData) == 0 && tls.CertFile == "" {
+			return "the kubeconfig's user has no client certificate"
+		}
 	case catalog.OwnCA:
+		// What a kubeconfig lacks that cannot be read is not known.
+		if s.unusable != nil {
+			break
+		}
 		if tls := s.config.TLSClientConfig; len(tls.CAData) == 0 && tls.CAFile == "" {
 			return "the kubeconfig names no certificate authority"
 		}
@@ -174,9 +189,9 @@ func (s *session) missing(f catalog.Feature) string {
 	return ""
 }
 
-func skipUnlessApplicable(s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
+func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
 	for _, f := range c.Needs {
-		if why := s.missing(f); why != "" {
+		if why := s.missing(ctx, f); why != "" {
 			reason := fmt.Sprintf("needs %s: %s", f, why)
 			note(catalog.NotApplicable, reason)
 			ginkgo.Skip(reason)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,7 +101,7 @@ var _ = harness.Area(catalog.PathToken, func() {
 		Expect(chain[0].VerifyHostname(otherName)).NotTo(Succeed(), "the certificate for another name")
 
 		ginkgo.By("so does wget")
-		if err := r.findWget(ctx); err != nil {
+		if err := r.host.CheckWget(ctx); err != nil {
 			env.NotSeen(catalog.HopTool, "wget at the API server", err)
 			return
 		}
@@ -166,18 +165,6 @@ func verify(chain []*x509.Certificate, authorities *x509.CertPool) error {
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{Roots: authorities, Intermediates: between})
 	return err
-}
-
-// findWget returns an error when there is no GNU wget here: others verify
-// nothing, or say otherwise that they do not trust.
-func (r reader) findWget(ctx context.Context) error {
-	if _, err := exec.LookPath("wget"); err != nil {
-		return err
-	}
-	if v := r.host.Exec(ctx, nil, "wget", "--version"); !strings.HasPrefix(v.Stdout, "GNU Wget") {
-		return fmt.Errorf("it is not GNU wget: %s", v)
-	}
-	return nil
 }
 
 // wget reads the root of the API. The token is in a file, not in an argument.

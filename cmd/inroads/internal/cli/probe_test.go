@@ -33,6 +33,7 @@ func TestProbe(t *testing.T) {
 		{"config", []string{"config-view", "--kubeconfig", closed}, ExitProven, ""},
 		{"no config", []string{"config-view", "--kubeconfig", none}, ExitDisproven, probe.ConfigMissing},
 		{"kubectl", []string{"kubectl", "--kubeconfig", closed}, ExitDisproven, probe.DialRefused},
+		{"direct", []string{"direct", "--kubeconfig", closed}, ExitDisproven, probe.DialRefused},
 		{"token", []string{"token", "--kubeconfig", closed, "--token-file", token}, ExitDisproven, probe.DialRefused},
 		{"token, not verified", []string{"token", "--kubeconfig", closed, "--token-file", token, "--insecure"}, ExitDisproven, probe.DialRefused},
 		{"token without a kubeconfig", []string{"token", "--kubeconfig", none, "--token-file", token}, ExitDisproven, probe.ConfigMissing},

@@ -28,6 +28,11 @@ func (p *prober) walk(ctx context.Context, path catalog.PathID) (probe.Trace, er
 	switch path {
 	case catalog.PathKubectl:
 		return probe.Walk(ctx, target), nil
+	case catalog.PathDirect:
+		// What kubectl knows is what an HTTP client is given.
+		trace := probe.Walk(ctx, target)
+		trace.Path = path
+		return trace, nil
 	case catalog.PathAPIServerProxy:
 		to, err := p.backend(target)
 		if err != nil {
