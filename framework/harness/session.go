@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,6 +161,14 @@ func (s *session) missing(f catalog.Feature) string {
 		if len(s.ref.Nodes) < 2 {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
+	case catalog.ControlPlaneNode:
+		if !slices.ContainsFunc(s.ref.Nodes, func(n cluster.Node) bool { return n.ControlPlane }) {
+			return "no node is known as a control plane"
+		}
+	case catalog.LoopbackServer:
+		if u, err := url.Parse(s.config.Host); err != nil || !isLoopback(u.Hostname()) {
+			return fmt.Sprintf("the kubeconfig has the API server at %q", s.config.Host)
+		}
 	case catalog.HostTools:
 		if programs, _ := missingHostTools(); len(programs) > 0 {
 			return "not in PATH: " + strings.Join(programs, ", ")
@@ -172,6 +183,12 @@ func (s *session) missing(f catalog.Feature) string {
 		}
 	}
 	return ""
+}
+
+// isLoopback is whether the host, a name or an address, is this machine itself.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 func skipUnlessApplicable(s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
