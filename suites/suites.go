@@ -7,6 +7,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/harness"
 	_ "github.com/inroads-k8s/inroads/suites/kubectl"
+	_ "github.com/inroads-k8s/inroads/suites/kubeproxy"
 	_ "github.com/inroads-k8s/inroads/suites/pod"
 	_ "github.com/inroads-k8s/inroads/suites/proxy"
 	_ "github.com/inroads-k8s/inroads/suites/services"

@@ -145,7 +145,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
-	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, differentClaims, serviceClaims, bastionClaims)
+	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, differentClaims, serviceClaims, bastionClaims, kubeProxyClaims)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }

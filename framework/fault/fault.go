@@ -76,7 +76,7 @@ const (
 
 // All returns every fault, sorted by name.
 func All() []Fault {
-	all := slices.Concat(toolFaults, kubeconfigFaults, tokenFaults, frontFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults, nodeFaults, backendFaults, bastionFaults)
+	all := slices.Concat(toolFaults, kubeconfigFaults, tokenFaults, frontFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults, nodeFaults, backendFaults, serviceFaults, bastionFaults)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
