@@ -15,6 +15,7 @@ var (
 	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired"}
 	// The API server breaks its own answer off where that of a backend breaks off.
 	saysBroken = []string{"unexpected eof", "stream error", "internal_error"}
+	saysNoWay  = []string{"failed to connect to", "connection refused", "no route to host", "network is unreachable"}
 	saysNoTLS  = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
 )
 
@@ -42,7 +43,8 @@ func Diagnose(hop catalog.Hop, r Result, want catalog.Outcome) catalog.Code {
 }
 
 // diagnoseTarget tells what is wrong behind the API server's proxy, which says
-// of all that it cannot reach the same 503.
+// of all that it cannot reach the same 503, or with a backend that was asked
+// without it.
 func diagnoseTarget(hop catalog.Hop, r Result, text string, unreached bool) catalog.Code {
 	switch {
 	case r.Outcome == catalog.TimedOut && hop == catalog.HopNode:
@@ -51,7 +53,7 @@ func diagnoseTarget(hop catalog.Hop, r Result, text string, unreached bool) cata
 		return probe.Unmet(hop, r.Outcome, catalog.Reached)
 	case says(text, saysNoTLS):
 		return probe.BackendNotTLS
-	case unreached:
+	case unreached, r.Outcome == catalog.Refused && says(text, saysNoWay):
 		return probe.BackendDown
 	case r.Outcome == catalog.Failed && says(text, saysBroken):
 		return probe.BackendBroken

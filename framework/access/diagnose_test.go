@@ -35,6 +35,9 @@ func TestDiagnose(t *testing.T) {
 		{"its own 500", catalog.HopBackend, Result{Outcome: catalog.ServerError, Stdout: "oh"}, catalog.Reached, probe.BackendStatus},
 		{"half an answer", catalog.HopBackend, Result{Outcome: catalog.Failed, Status: 200, Stdout: "half", Stderr: "reading the body: unexpected EOF"}, catalog.Reached, probe.BackendBroken},
 		{"nothing of an answer", catalog.HopBackend, Result{Outcome: catalog.Failed, Stderr: "stream error: stream ID 29; INTERNAL_ERROR; received from peer"}, catalog.Reached, probe.BackendBroken},
+		{"nothing listens", catalog.HopBackend, Result{Outcome: catalog.Refused, Exit: 7, Stderr: "curl: (7) Failed to connect to 10.0.0.1 port 9: Couldn't connect to server"}, catalog.Reached, probe.BackendDown},
+		{"reset", catalog.HopBackend, Result{Outcome: catalog.Refused, Exit: 56, Stderr: "curl: (56) Recv failure: Connection reset by peer"}, catalog.Reached, probe.BackendBroken},
+		{"reached and other than it should be", catalog.HopService, Result{Outcome: catalog.Reached}, catalog.Reached, probe.ServiceDeviates},
 		{"silent", catalog.HopBackend, Result{Outcome: catalog.TimedOut}, catalog.Reached, probe.BackendTimeout},
 		{"kubelet down", catalog.HopNode, Result{Outcome: catalog.Unavailable, Stdout: status("503", "error trying to reach service: dial tcp 10.0.0.1:10250: connection refused")}, catalog.Reached, probe.NodeUnreachable},
 	} {

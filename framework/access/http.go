@@ -63,7 +63,7 @@ func Do(ctx context.Context, client *http.Client, q Request) Result {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
 	r.Duration, r.Status, r.Stdout = time.Since(start), resp.StatusCode, string(body)
-	r.Outcome = catalog.FromStatus(resp.StatusCode)
+	r.Outcome, r.Header = catalog.FromStatus(resp.StatusCode), resp.Header
 	if err != nil {
 		r.Stderr, r.Outcome = "reading the body: "+err.Error(), classify(err.Error())
 	}

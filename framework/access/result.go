@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type Result struct {
 	Target string
 	// Status is the HTTP status, or 0 if no response was seen.
 	Status int
+	// Header is that of the response to Do, nil for commands.
+	Header http.Header
 	// Exit is the exit code of the command, or -1 if it did not start or was
 	// killed. It is 0 for requests that no command made.
 	Exit     int

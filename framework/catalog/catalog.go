@@ -57,6 +57,17 @@ const (
 	// OwnCA means that the kubeconfig names the authority of the API server's
 	// certificate, as it has to where that is none of the well-known ones.
 	OwnCA Feature = "own-ca"
+	// ControlPlaneNode means that the API server runs on a node of the cluster.
+	ControlPlaneNode Feature = "control-plane-node"
+	// KubeProxy means that kube-proxy is a DaemonSet of the cluster. Only a look
+	// at the cluster tells.
+	KubeProxy Feature = "kube-proxy"
+	// Outside means that this machine is no part of the cluster's network. Only a
+	// try tells.
+	Outside Feature = "outside"
+	// LoopbackServer means that the kubeconfig has the API server at a loopback
+	// address of this machine, as kind's has.
+	LoopbackServer Feature = "loopback-server"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
@@ -139,7 +150,10 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
-	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims, directClaims, storedClaims, confusedClaims)
+	all := slices.Concat(
+		configClaims, storedClaims, directClaims, kubectlProxyClaims, confusedClaims, tokenClaims, inPodClaims, differentClaims,
+		serviceClaims, bastionClaims, kubeProxyClaims,
+	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }

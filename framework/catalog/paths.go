@@ -17,6 +17,9 @@ const (
 	// PathAPIServerProxy is access to services, pods and nodes through the
 	// API server's proxy.
 	PathAPIServerProxy PathID = "apiserver-proxy"
+	// PathKubeProxy is access to a Service at an address of its own, which
+	// kube-proxy leads to a pod on each node.
+	PathKubeProxy PathID = "kube-proxy"
 )
 
 var paths = []Path{
@@ -27,4 +30,5 @@ var paths = []Path{
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
+	{PathKubeProxy, "Services through kube-proxy", []Hop{HopTool, HopResolve, HopService, HopEndpoint, HopBackend}},
 }

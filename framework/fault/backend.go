@@ -69,29 +69,35 @@ func standIn(name, script string) Fault {
 			if err := onEach(ctx, s, workers(s), fmt.Sprintf(standInUnits, unit, standInFunctions, script, standInPort)); err != nil {
 				return err
 			}
-			for _, node := range workers(s) {
-				if err := translate(ctx, s, name, node, rules); err != nil {
-					return err
-				}
-			}
-			return nil
+			return translate(ctx, s, name, workers(s), arriving, rules)
 		},
 		Heal: func(ctx context.Context, s *Site) error {
-			return onEach(ctx, s, workers(s), unfilter(name)+fmt.Sprintf(`if test -e /run/systemd/system/%[1]s.socket; then
-	systemctl stop %[1]s.socket '%[1]s@*'
-	rm -f /run/%[1]s.sh /run/systemd/system/%[1]s.socket /run/systemd/system/%[1]s@.service
-	systemctl daemon-reload
-fi
-`, unit))
+			return onEach(ctx, s, workers(s), unfilter(name)+standDown(unit))
 		},
 		Healed: healthy,
 	}
 }
 
-// translate puts a fault's rules, which change the addresses of packets that
-// arrive, on a node.
-func translate(ctx context.Context, s *Site, fault, node string, rules []string) error {
+// standDown returns the script that removes the units of what stands in, if
+// there are any.
+func standDown(unit string) string {
+	return fmt.Sprintf(`if test -e /run/systemd/system/%[1]s.socket; then
+	systemctl stop %[1]s.socket '%[1]s@*'
+	rm -f /run/%[1]s.sh /run/systemd/system/%[1]s.socket /run/systemd/system/%[1]s@.service
+	systemctl daemon-reload
+fi
+`, unit)
+}
+
+// Hooks at which addresses are translated, each before kube-proxy's own turn.
+const (
+	arriving = "prerouting priority -110"
+	leaving  = "postrouting priority 90"
+)
+
+// translate puts a fault's rules, which change the addresses of packets, on the
+// nodes.
+func translate(ctx context.Context, s *Site, fault string, nodes []string, hook string, rules []string) error {
 	table := "inet " + keptPrefix + fault
-	_, err := s.OnNode(ctx, node, fmt.Sprintf("nft -f - <<'END'\ntable %[1]s\ndelete table %[1]s\ntable %[1]s {\nchain prerouting {\ntype nat hook prerouting priority -110; policy accept;\n%[2]s\n}\n}\nEND\n", table, strings.Join(rules, "\n")))
-	return err
+	return onEach(ctx, s, nodes, fmt.Sprintf("nft -f - <<'END'\ntable %[1]s\ndelete table %[1]s\ntable %[1]s {\nchain translate {\ntype nat hook %[2]s; policy accept;\n%[3]s\n}\n}\nEND\n", table, hook, strings.Join(rules, "\n")))
 }

@@ -93,7 +93,7 @@ var controlPlaneFaults = []Fault{
 	},
 	{
 		Name: "kubernetes-service-without-endpoints", Hop: catalog.HopService, Scope: Cluster, Needs: []Need{Nodes}, Spares: throughout,
-		Inject: removeAPIEndpoints, TakeTime: 2 * time.Minute,
+		Inject: removeAPIEndpoints, Took: rulesGone, TakeTime: 2 * time.Minute,
 		Heal: healManifests("kubernetes-service-without-endpoints"), Healed: rulesThere,
 	},
 }

@@ -76,7 +76,10 @@ const (
 
 // All returns every fault, sorted by name.
 func All() []Fault {
-	all := slices.Concat(toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults, nodeFaults, backendFaults)
+	all := slices.Concat(
+		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
+		nodeFaults, serviceFaults, backendFaults, bastionFaults,
+	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

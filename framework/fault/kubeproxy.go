@@ -41,17 +41,9 @@ var kubeProxyFaults = []Fault{
 	{
 		Name: "kube-proxy-rules-gone-one-node", Hop: catalog.HopService, Scope: Cluster, Needs: []Need{Nodes, Worker}, Spares: throughout,
 		Inject: func(ctx context.Context, s *Site) error {
-			list, err := s.Client.NetworkingV1().ServiceCIDRs().List(ctx, metav1.ListOptions{})
+			ranges, err := serviceRanges(ctx, s)
 			if err != nil {
-				return fmt.Errorf("listing the ranges of services: %w", err)
-			}
-			var cidrs []string
-			for _, c := range list.Items {
-				cidrs = append(cidrs, c.Spec.CIDRs...)
-			}
-			ranges, err := prefixes(cidrs)
-			if err != nil {
-				return fmt.Errorf("reading the ranges of services: %w", err)
+				return err
 			}
 			// Its own program removes the rules, of whichever mode they are.
 			clean := "nsenter --target \"$p\" --mount -- kube-proxy --cleanup >/dev/null 2>&1\n"
@@ -62,6 +54,23 @@ var kubeProxyFaults = []Fault{
 		},
 		Healed: rulesThere,
 	},
+}
+
+// serviceRanges returns the ranges in which Services have their addresses.
+func serviceRanges(ctx context.Context, s *Site) ([]netip.Prefix, error) {
+	list, err := s.Client.NetworkingV1().ServiceCIDRs().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the ranges of services: %w", err)
+	}
+	var cidrs []string
+	for _, c := range list.Items {
+		cidrs = append(cidrs, c.Spec.CIDRs...)
+	}
+	ranges, err := prefixes(cidrs)
+	if err != nil {
+		return nil, fmt.Errorf("reading the ranges of services: %w", err)
+	}
+	return ranges, nil
 }
 
 // prefixes reads addresses and ranges, an address as the range of itself.
@@ -157,9 +166,30 @@ func rulesThere(ctx context.Context, s *Site) error {
 	if err := healthy(ctx, s); err != nil {
 		return err
 	}
+	ask, err := askAPIService(ctx, s)
+	if err != nil {
+		return err
+	}
+	return onEach(ctx, s, everyNode(s), ask+"\n")
+}
+
+// rulesGone returns nil if no node gets an answer of the API server at the
+// address of its Service. kube-proxy, which has to notice, may have lost its
+// watch with an API server that was restarted.
+func rulesGone(ctx context.Context, s *Site) error {
+	ask, err := askAPIService(ctx, s)
+	if err != nil {
+		return err
+	}
+	return onEach(ctx, s, everyNode(s), "if "+ask+"; then echo the API server answers at the address of its Service >&2; exit 1; fi\n")
+}
+
+// askAPIService returns the command that asks the API server at the address of
+// its Service, and ends well if that answers.
+func askAPIService(ctx context.Context, s *Site) (string, error) {
 	service, err := s.Client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, access.APIService, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("reading service %q: %w", access.APIService, err)
+		return "", fmt.Errorf("reading service %q: %w", access.APIService, err)
 	}
-	return onEach(ctx, s, everyNode(s), fmt.Sprintf("curl --silent --show-error --output /dev/null --max-time 2 --cacert %s/ca.crt --resolve %[2]s:443:%[3]s https://%[2]s/livez\n", pkiDir, access.APIService, service.Spec.ClusterIP))
+	return fmt.Sprintf("curl --silent --show-error --output /dev/null --max-time 2 --cacert %s/ca.crt --resolve %[2]s:443:%[3]s https://%[2]s/livez", pkiDir, access.APIService, service.Spec.ClusterIP), nil
 }

@@ -31,14 +31,19 @@ type mutation struct {
 	patches []patch
 }
 
-// patch is an operation of a JSON patch (RFC 6902).
+// patch is an operation of a JSON patch (RFC 6902). Without a value it is to
+// remove something.
 type patch struct{ op, path, value string }
 
 // expression returns the mutation as a MutatingAdmissionPolicy has it.
 func (m mutation) expression() string {
 	var all []string
 	for _, p := range m.patches {
-		all = append(all, fmt.Sprintf("JSONPatch{op: %q, path: %s, value: %s}", p.op, p.path, p.value))
+		value := ""
+		if p.value != "" {
+			value = ", value: " + p.value
+		}
+		all = append(all, fmt.Sprintf("JSONPatch{op: %q, path: %s%s}", p.op, p.path, value))
 	}
 	patches := "[" + strings.Join(all, ", ") + "]"
 	if m.when == "" {

@@ -148,6 +148,14 @@ func (e *Env) Held(hop catalog.Hop, err error) {
 	}
 }
 
+// Lacks ends the spec as not applicable: a look at the cluster told that a feature
+// is missing that the claim needs.
+func (e *Env) Lacks(f catalog.Feature, why string) {
+	ginkgo.GinkgoHelper()
+	e.entry.Verdict, e.entry.Reason = catalog.NotApplicable, fmt.Sprintf("needs %s: %s", f, why)
+	ginkgo.Skip(e.entry.Reason)
+}
+
 // Inconclusive ends the spec without blaming the cluster. Where the way to the
 // API server is broken, the reason says so.
 func (e *Env) Inconclusive(reason string) {

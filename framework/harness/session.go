@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,6 +161,17 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if len(s.ref.Nodes) < 2 {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
+	case catalog.ControlPlaneNode:
+		if !slices.ContainsFunc(s.ref.Nodes, func(n cluster.Node) bool { return n.ControlPlane }) {
+			return "no node is known as a control plane"
+		}
+	case catalog.LoopbackServer:
+		if s.unusable != nil {
+			break
+		}
+		if u, err := url.Parse(s.config.Host); err != nil || !isLoopback(u.Hostname()) {
+			return fmt.Sprintf("the kubeconfig has the API server at %q", s.config.Host)
+		}
 	case catalog.HostTools:
 		if programs, _ := missingTools(hostTools); len(programs) > 0 {
 			return "not in PATH: " + strings.Join(programs, ", ")
@@ -187,6 +201,12 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		}
 	}
 	return ""
+}
+
+// isLoopback is whether the host, a name or an address, is this machine itself.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note func(catalog.Verdict, string)) {

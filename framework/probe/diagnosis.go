@@ -77,6 +77,7 @@ const (
 	ServiceNoPort     Code = "A-SERVICE-02"
 	ServiceSilent     Code = "A-SERVICE-03"
 	ServiceRefused    Code = "A-SERVICE-04"
+	ServiceDeviates   Code = "A-SERVICE-05"
 	EndpointNone      Code = "A-ENDPOINT-01"
 	NodeUnreachable   Code = "A-NODE-01"
 	NodeMissing       Code = "A-NODE-02"
@@ -125,6 +126,7 @@ const (
 	docSA         = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
 	docFromPod    = "https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/"
 	docServices   = "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"
+	docVirtualIPs = "https://kubernetes.io/docs/reference/networking/virtual-ips/"
 	docDNS        = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/"
 	docThrough    = "https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/"
 	docNodes      = "https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/"
@@ -195,11 +197,12 @@ var diagnoses = []Diagnosis{
 	{ServiceNoPort, catalog.HopService, catalog.Unavailable, "Service has no such port", "kubectl get services --all-namespaces -o wide; compare spec.ports with the port that was asked for", docServices},
 	{ServiceSilent, catalog.HopService, catalog.TimedOut, "address of the Service does not lead to it", "kubectl --namespace kube-system get pods --selector k8s-app=kube-proxy -o wide; then look at the rules for the address on the pod's node", docServices},
 	{ServiceRefused, catalog.HopService, catalog.Refused, "nothing accepts connections at the address of the Service", "kubectl get service,endpointslices; a Service without endpoints refuses; for the API compare env | grep KUBERNETES_ in the pod with kubectl get service kubernetes", docFromPod},
+	{ServiceDeviates, catalog.HopService, catalog.Reached, "address of the Service leads elsewhere than it should", "kubectl get service -o yaml; look at sessionAffinity and at the label service.kubernetes.io/service-proxy-name, then for a service mesh or another proxy in the place of kube-proxy", docVirtualIPs},
 	{EndpointNone, catalog.HopEndpoint, catalog.Unavailable, "no ready endpoint", "kubectl get endpointslices --all-namespaces; compare the Service's selector with the pods' labels and their readiness", docServices},
 	{NodeUnreachable, catalog.HopNode, catalog.Unavailable, "kubelet does not answer the API server", "kubectl get nodes -o wide; then systemctl status kubelet on the node, and the way from the API server to its port 10250", docNodes},
 	{NodeMissing, catalog.HopNode, catalog.NotFound, "no such node", "kubectl get nodes", docNodes},
 	{NodeRefuses, catalog.HopNode, catalog.Forbidden, "kubelet refuses the API server", "kubectl get clusterrolebindings -o wide | grep kubelet; compare --kubelet-client-certificate of kube-apiserver with the kubelet's client authority", docNodes},
-	{BackendDown, catalog.HopBackend, catalog.Unavailable, "API server does not reach the backend", "kubectl get pods,endpointslices --all-namespaces -o wide; compare targetPort with the port that the pod listens on, then look for NetworkPolicies and routes", docThrough},
+	{BackendDown, catalog.HopBackend, catalog.Unavailable, "backend is not reached", "kubectl get pods,endpointslices --all-namespaces -o wide; compare targetPort with the port that the pod listens on, then look for NetworkPolicies and routes", docThrough},
 	{BackendStatus, catalog.HopBackend, catalog.ServerError, "backend itself answers with an error", "kubectl logs of the pod behind the Service", docThrough},
 	{BackendDeviates, catalog.HopBackend, catalog.Failed, "backend gives another answer than it should", "compare the request in the evidence with what the pod got: kubectl logs of the pod behind the Service", docThrough},
 	{BackendNotTLS, catalog.HopBackend, catalog.NotTLS, "one of API server and backend does not speak TLS", "put https: before the Service's name, or take it away: /services/https:NAME:PORT/proxy/", docThrough},

@@ -77,6 +77,7 @@ var unmetCodes = map[unmet]Code{
 	{catalog.HopService, catalog.NotFound}:       ServiceMissing,
 	{catalog.HopService, catalog.Unavailable}:    ServiceNoPort,
 	{catalog.HopService, catalog.Refused}:        ServiceRefused,
+	{catalog.HopService, catalog.Reached}:        ServiceDeviates,
 	{catalog.HopEndpoint, catalog.Unavailable}:   EndpointNone,
 	{catalog.HopNode, catalog.NotFound}:          NodeMissing,
 	{catalog.HopNode, catalog.Forbidden}:         NodeRefuses,

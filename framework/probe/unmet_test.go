@@ -40,6 +40,8 @@ var unmetRows = []unmetRow{
 	{catalog.HopService, catalog.Unavailable, catalog.Reached, probe.ServiceNoPort},
 	{catalog.HopService, catalog.Refused, catalog.Reached, probe.ServiceRefused},
 	{catalog.HopService, catalog.TimedOut, catalog.Reached, probe.ServiceSilent},
+	{catalog.HopService, catalog.Reached, catalog.Reached, probe.ServiceDeviates},
+	{catalog.HopService, catalog.Reached, catalog.Refused, probe.ServiceDeviates},
 	{catalog.HopEndpoint, catalog.Unavailable, catalog.Reached, probe.EndpointNone},
 	{catalog.HopNode, catalog.Unavailable, catalog.Reached, probe.NodeUnreachable},
 	{catalog.HopNode, catalog.NotFound, catalog.Reached, probe.NodeMissing},

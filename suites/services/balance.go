@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
@@ -24,9 +21,6 @@ const (
 	replicas = 3
 	requests = 90
 	fair     = requests / 10
-	// gate is the condition by which a spec makes a pod ready or not, at once
-	// and for certain, which no probe does.
-	gate = corev1.PodConditionType("inroads.example/serves")
 )
 
 var _ = harness.Area(catalog.PathAPIServerProxy, func() {
@@ -34,12 +28,10 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		svc := env.CreateService(ctx, env.Service(backendName, backendName))
 		var pods []*corev1.Pod
 		for i := range replicas {
-			pod := env.ServerPod(fmt.Sprintf("%s-%d", backendName, i), backendName)
-			pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate}}
-			pods = append(pods, env.CreatePod(ctx, pod))
+			pods = append(pods, env.CreatePod(ctx, harness.Gated(env.ServerPod(fmt.Sprintf("%s-%d", backendName, i), backendName))))
 		}
 		for i := range pods {
-			open(ctx, env, pods[i], true)
+			env.OpenGate(ctx, pods[i], true)
 			pods[i] = env.WaitReady(ctx, pods[i])
 		}
 		c := user(env, catalog.HopBackend)
@@ -49,30 +41,19 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		c.spread(ctx, svc, path, pods)
 
 		ginkgo.By("a pod that is not ready gets nothing, and is reached by its name")
-		open(ctx, env, pods[0], false)
+		env.OpenGate(ctx, pods[0], false)
 		c.spread(ctx, svc, path, pods[1:])
 		r := c.passedOn(ctx, "the pod that is not ready is asked for its name", podPath(pods[0], withPort(pods[0].Name, plainPort), hostname), catalog.Reached)
 		Expect(r.Stdout).To(Equal(pods[0].Name), answering)
 
 		ginkgo.By("the last one gets everything")
-		open(ctx, env, pods[1], false)
+		env.OpenGate(ctx, pods[1], false)
 		c.spread(ctx, svc, path, pods[2:])
 
 		ginkgo.By("a user without the right is refused")
 		stranger(ctx, env, catalog.HopBackend).forbidden(ctx, path)
 	})
 })
-
-// open sets the gate of the pod.
-func open(ctx context.Context, env *harness.Env, pod *corev1.Pod, ready bool) {
-	status := corev1.ConditionFalse
-	if ready {
-		status = corev1.ConditionTrue
-	}
-	patch := fmt.Sprintf(`{"status":{"conditions":[{"type":%q,"status":%q,"lastTransitionTime":%q}]}}`, gate, status, time.Now().UTC().Format(time.RFC3339))
-	_, err := env.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
-	env.Require(err, "patching the status of pod "+pod.Name)
-}
 
 // spread asserts that these pods, and no others, share the requests to the
 // Service, once the API server has seen that they are its ready endpoints.
