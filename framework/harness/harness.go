@@ -84,8 +84,12 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 			env := begin(bounded, claim)
 			defer env.end()
 			env.ready()
-			bounded, stop := env.guard(bounded)
-			defer stop()
+			// Who asks nobody needs no way to the API server.
+			if len(claim.Rights) > 0 {
+				guarded, stop := env.guard(bounded)
+				defer stop()
+				bounded = guarded
+			}
 			body(bounded, env)
 			env.checkNothingPulled(bounded)
 		})
