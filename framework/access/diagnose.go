@@ -11,8 +11,8 @@ import (
 // Words by which clients and servers tell one cause from another that has the
 // same outcome. Each was seen.
 var (
-	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch"}
-	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired"}
+	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch", "err_cert_common_name_invalid"}
+	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired", "err_cert_date_invalid"}
 	// The API server breaks its own answer off where that of a backend breaks off.
 	saysBroken = []string{"unexpected eof", "stream error", "internal_error"}
 	saysNoTLS  = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
