@@ -47,6 +47,9 @@ const (
 	MultiNode Feature = "multi-node"
 	// HostTools means bash, curl, grep, cut, tr and base64 on this machine.
 	HostTools Feature = "host-tools"
+	// Browser means Chromium on this machine, and certutil, which imports an
+	// authority into it.
+	Browser Feature = "browser"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
 	// OwnCA means that the kubeconfig names the authority of the API server's
@@ -134,7 +137,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
-	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims)
+	all := slices.Concat(configClaims, kubectlProxyClaims, tokenClaims, inPodClaims, serviceClaims, proxyLegClaims, browserClaims)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
@@ -181,7 +184,7 @@ func Validate() error {
 
 // askNobody are the claims about a path to the API server that are about its
 // first hops alone.
-var askNobody = []ID{"token/grep-cut-apiserver", "token/jsonpath-apiserver"}
+var askNobody = []ID{"token/grep-cut-apiserver", "token/jsonpath-apiserver", "kubectl-proxy/see-reference"}
 
 func (c Claim) validate() error {
 	path, err := LookupPath(c.Path)

@@ -5,6 +5,7 @@ var (
 	locationIgnored   = Fault{"location-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy does not read KUBECONFIG"}
 	proxyKilled       = Fault{"proxy-killed", HopLocalProxy, "A-PROXY-01", "a kubectl whose proxy ends as soon as it serves"}
 	prefixMoved       = Fault{"prefix-moved", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy serves the API below another prefix"}
+	hostsAllAccepted  = Fault{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"}
 	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy listens on every address"}
 )
 
@@ -35,7 +36,7 @@ var kubectlProxyClaims = []Claim{
 		Source:   accessCluster(sectionRESTAPI),
 		Rights:   rights(askWho, ownNamespace, accountToken, in("pods", "list")),
 		Faults: []Fault{
-			{"credentials-dropped", HopAuthn, "A-AUTHN-02", "a kubectl that sends no credential"},
+			credentialsDropped,
 			anonymousLetIn, anonymousAdmin,
 			apiServerDown, tokenGarbage, tokenExpired, tokenAccountGone,
 		},
@@ -86,8 +87,7 @@ var kubectlProxyClaims = []Claim{
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Rights: readRoot,
 		Faults: []Fault{
-			{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"},
-			listensEverywhere,
+			hostsAllAccepted, listensEverywhere,
 			apiServerDown,
 		},
 	},

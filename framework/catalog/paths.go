@@ -9,6 +9,8 @@ const (
 	PathKubectlProxy PathID = "kubectl-proxy"
 	// PathToken is direct REST access with a token that the caller extracted.
 	PathToken PathID = "token"
+	// PathBrowser is direct access with a browser.
+	PathBrowser PathID = "browser"
 	// PathInPod is access to the API from a container in the cluster.
 	PathInPod PathID = "pod"
 	// PathAPIServerProxy is access to services, pods and nodes through the
@@ -21,6 +23,7 @@ var paths = []Path{
 	{PathConfigView, "kubectl config view", []Hop{HopTool, HopConfig}},
 	{PathKubectlProxy, "kubectl proxy", []Hop{HopTool, HopConfig, HopLocalProxy, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathBrowser, "direct access with a browser", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
 }

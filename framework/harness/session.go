@@ -158,8 +158,8 @@ func (s *session) missing(f catalog.Feature) string {
 		if len(s.ref.Nodes) < 2 {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
-	case catalog.HostTools:
-		if programs, _ := missingHostTools(); len(programs) > 0 {
+	case catalog.HostTools, catalog.Browser:
+		if programs, _ := missingTools(f); len(programs) > 0 {
 			return "not in PATH: " + strings.Join(programs, ", ")
 		}
 	case catalog.OwnCA:
