@@ -42,30 +42,33 @@ func (n *Network) run(cmd *exec.Cmd) error {
 // which it dials in the machine's own network. It ends with the listener and
 // its connections with ctx.
 func Relay(ctx context.Context, l net.Listener, address string) {
-	var dialer net.Dialer
 	for {
 		near, err := l.Accept()
 		if err != nil {
 			return
 		}
-		go func() {
-			defer func() { _ = near.Close() }()
-			far, err := dialer.DialContext(ctx, "tcp", address)
-			if err != nil {
-				return
-			}
-			defer func() { _ = far.Close() }()
-			defer context.AfterFunc(ctx, func() { _, _ = near.Close(), far.Close() })()
-			var both sync.WaitGroup
-			both.Go(func() { pass(far, near) })
-			both.Go(func() { pass(near, far) })
-			both.Wait()
-		}()
+		go join(ctx, near, io.Discard, address)
 	}
 }
 
+// join joins a connection to a new one to the TCP address until both have ended.
+// What arrives on the connection is told to hear before it goes on.
+func join(ctx context.Context, near net.Conn, hear io.Writer, address string) {
+	defer func() { _ = near.Close() }()
+	far, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return
+	}
+	defer func() { _ = far.Close() }()
+	defer context.AfterFunc(ctx, func() { _, _ = near.Close(), far.Close() })()
+	var both sync.WaitGroup
+	both.Go(func() { pass(far, io.TeeReader(near, hear)) })
+	both.Go(func() { pass(near, far) })
+	both.Wait()
+}
+
 // pass copies until one side has said all, and tells the other so.
-func pass(to, from net.Conn) {
+func pass(to net.Conn, from io.Reader) {
 	_, _ = io.Copy(to, from)
 	if half, ok := to.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

@@ -52,6 +52,9 @@ const (
 	Wget Feature = "wget"
 	// ClientCertificate means that the user of the kubeconfig has one.
 	ClientCertificate Feature = "client-certificate"
+	// Browser means Chromium on this machine, and certutil, which imports an
+	// authority into it.
+	Browser Feature = "browser"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
 	// OwnCA means that the kubeconfig names the authority of the API server's
@@ -151,8 +154,8 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 // Claims returns every claim, sorted by id.
 func Claims() []Claim {
 	all := slices.Concat(
-		configClaims, storedClaims, directClaims, kubectlProxyClaims, confusedClaims, tokenClaims, inPodClaims, differentClaims,
-		serviceClaims, bastionClaims, kubeProxyClaims,
+		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, kubeProxyClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
@@ -200,7 +203,7 @@ func Validate() error {
 
 // askNobody are the claims about a path to the API server that are about its
 // first hops alone.
-var askNobody = []ID{"kubectl/examples-and-reference-exist", "token/grep-cut-apiserver", "token/jsonpath-apiserver"}
+var askNobody = []ID{"kubectl/examples-and-reference-exist", "kubectl-proxy/see-reference", "token/grep-cut-apiserver", "token/jsonpath-apiserver"}
 
 func (c Claim) validate() error {
 	path, err := LookupPath(c.Path)

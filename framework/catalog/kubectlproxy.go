@@ -5,11 +5,9 @@ var (
 	locationIgnored   = Fault{"location-ignored", HopConfig, "A-CONFIG-14", "a kubectl whose proxy does not read KUBECONFIG"}
 	proxyKilled       = Fault{"proxy-killed", HopLocalProxy, "A-PROXY-01", "a kubectl whose proxy ends as soon as it serves"}
 	prefixMoved       = Fault{"prefix-moved", HopLocalProxy, "A-PROXY-05", "a kubectl whose proxy serves the API below another prefix"}
+	hostsAllAccepted  = Fault{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"}
 	listensEverywhere = Fault{"listens-everywhere", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy listens on every address"}
 )
-
-// hostsAllAccepted lets whoever asks the proxy under another name in.
-var hostsAllAccepted = Fault{"hosts-all-accepted", HopLocalProxy, "A-PROXY-04", "a kubectl whose proxy accepts every host"}
 
 var kubectlProxyClaims = []Claim{
 	{
@@ -89,8 +87,7 @@ var kubectlProxyClaims = []Claim{
 		Source:    accessCluster(sectionKubectlProxy), Needs: []Feature{IPv6Loopback},
 		Rights: readRoot,
 		Faults: []Fault{
-			hostsAllAccepted,
-			listensEverywhere,
+			hostsAllAccepted, listensEverywhere,
 			apiServerDown,
 		},
 	},

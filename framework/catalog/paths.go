@@ -12,6 +12,8 @@ const (
 	// PathDirect is direct REST access with the location, authority and
 	// credential of a kubeconfig, given to curl or wget.
 	PathDirect PathID = "direct"
+	// PathBrowser is direct access with a browser.
+	PathBrowser PathID = "browser"
 	// PathInPod is access to the API from a container in the cluster.
 	PathInPod PathID = "pod"
 	// PathAPIServerProxy is access to services, pods and nodes through the
@@ -28,6 +30,7 @@ var paths = []Path{
 	{PathKubectlProxy, "kubectl proxy", []Hop{HopTool, HopConfig, HopLocalProxy, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathDirect, "direct REST access with an HTTP client", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathBrowser, "direct access with a browser", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
 	{PathKubeProxy, "Services through kube-proxy", []Hop{HopTool, HopResolve, HopService, HopEndpoint, HopBackend}},

@@ -34,6 +34,8 @@ const (
 	Worker Need = "worker"
 	// AdmissionPolicies means MutatingAdmissionPolicy, of Kubernetes 1.36.
 	AdmissionPolicies Need = "admission-policies"
+	// Browser means that this machine has the browser that is to be broken.
+	Browser Need = "browser"
 )
 
 // Fault is one reversible way to break one hop.

@@ -104,6 +104,10 @@ func (s *Site) missing(n Need) string {
 		if s.Worker() == "" {
 			return "the cluster has no worker"
 		}
+	case Browser:
+		if _, err := exec.LookPath(browserProgram); err != nil {
+			return err.Error()
+		}
 	case AdmissionPolicies:
 		v, err := version.ParseSemantic(s.Ref.KubernetesVersion)
 		if err != nil || v.LessThan(policiesSince) {

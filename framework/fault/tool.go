@@ -12,12 +12,14 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
 const (
 	kubectlProgram = "kubectl"
 	curlProgram    = "curl"
+	browserProgram = access.BrowserProgram
 	// toolMode is the mode of a program that only its owner may run.
 	toolMode = 0o700
 )
@@ -31,6 +33,7 @@ type tool struct {
 	// of are the words that a broken command begins with, flags aside. The
 	// others are run as they are. None means every command.
 	of     []string
+	needs  []Need
 	spares []catalog.ID
 	// change changes what the real program is called with. With an error the
 	// tool ends, and the real one is not run.
@@ -41,7 +44,7 @@ type tool struct {
 }
 
 // tools is every broken tool.
-var tools = slices.Concat(kubectlTools, viewTools, proxyTools, describeTools, curlTools, directTools, storedTools)
+var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools)
 
 // toolFaults are those that give the run another client program, or another
 // thing that its client programs go by.
@@ -51,7 +54,7 @@ func faultsOf(tools []tool) []Fault {
 	var out []Fault
 	for _, t := range tools {
 		out = append(out, Fault{
-			Name: t.name, Hop: t.hop, Scope: Client, Spares: t.spares,
+			Name: t.name, Hop: t.hop, Scope: Client, Needs: t.needs, Spares: t.spares,
 			Inject: func(_ context.Context, s *Site) error { return t.inject(s) },
 			Took:   t.runs,
 		})

@@ -170,6 +170,8 @@ func TestToolKubeconfig(t *testing.T) {
 		{"namespace-ignored", "get pods", []string{"a.invalid"}, []string{"namespace-a"}},
 		{"namespace-ignored", "describe pods", []string{"namespace-a"}, nil},
 		{"plugin-environment-hidden", "config view", []string{"REDACTED"}, []string{"value-a", "value-b"}},
+		{"server-leg-plain", "proxy", []string{"http://a.invalid", "http://b.invalid"}, []string{"https://"}},
+		{"server-leg-plain", "get pods", []string{"https://a.invalid"}, nil},
 		{"missing-location-refused", "get pods", []string{"b.invalid"}, nil},
 		{"no-prompt", "get pods", []string{"get pods", "b.invalid"}, []string{"--server"}},
 		{"credentials-dropped", "get pods", []string{"get pods --server=http://127.0.0.1:"}, nil},
@@ -243,6 +245,34 @@ func TestCurlIsFirstInPath(t *testing.T) {
 	}
 }
 
+func TestBrowserIsFirstInPath(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	f, err := Lookup("browser-verification-off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := toolSite(t)
+	if f.Missing(s) == "" {
+		t.Error("a browser can be broken that is not there")
+	}
+	real := filepath.Join(t.TempDir(), browserProgram)
+	if err := os.WriteFile(real, []byte("#!/bin/sh\necho \"$@\"\n"), toolMode); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(real)+":/bin")
+	if why := f.Missing(s); why != "" {
+		t.Error(why)
+	}
+	if err := f.Inject(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "chromium --headless about:blank")
+	cmd.Env = s.Env
+	if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "--headless about:blank --ignore-certificate-errors" {
+		t.Errorf("the real browser got %q (%v)", out, err)
+	}
+}
+
 // TestToolFile finds nothing secret in what a tool is told.
 func TestToolFile(t *testing.T) {
 	s := toolSite(t)
@@ -271,7 +301,8 @@ func TestToolsAreCatalogued(t *testing.T) {
 	named := map[string]catalog.Hop{}
 	for _, c := range catalog.Claims() {
 		for _, f := range c.Faults {
-			if strings.HasPrefix(f.How, "a kubectl ") || strings.HasPrefix(f.How, "a curl ") || strings.HasPrefix(f.How, "a wget ") || f.Name == authorityInSystemStore.Name {
+			own := []string{"a kubectl ", "a curl ", "a wget ", "a chromium "}
+			if slices.ContainsFunc(own, func(a string) bool { return strings.HasPrefix(f.How, a) }) || f.Name == authorityInSystemStore.Name {
 				named[f.Name] = f.Hop
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -167,9 +168,22 @@ func refuseBeside(addr string) error {
 	return nil
 }
 
-// passCompleteAnswers stands between the caller and the real proxy, at the
-// address that the proxy was told, and passes an answer on once it has all of it.
+// passCompleteAnswers passes an answer on once it has all of it.
 func passCompleteAnswers(ctx context.Context, c *toolCall) (int, error) {
+	return c.standBefore(ctx, nil, func(pass *httputil.ReverseProxy) {
+		pass.ModifyResponse = func(r *http.Response) error {
+			whole, err := io.ReadAll(r.Body)
+			err = errors.Join(err, r.Body.Close())
+			r.Body = io.NopCloser(bytes.NewReader(whole))
+			return err
+		}
+	})
+}
+
+// standBefore stands between the caller and the real proxy, at the address that
+// the proxy was told, and passes all on but for what is changed. A TLS
+// configuration has it speak TLS to the caller.
+func (c *toolCall) standBefore(ctx context.Context, speak *tls.Config, change func(*httputil.ReverseProxy)) (int, error) {
 	ip := strings.Trim(cmp.Or(c.take(flagAddress), loopback), "[]")
 	l, err := net.Listen("tcp", net.JoinHostPort(ip, cmp.Or(c.take(flagPort), proxyPort)))
 	if err != nil {
@@ -183,20 +197,17 @@ func passCompleteAnswers(ctx context.Context, c *toolCall) (int, error) {
 	if p.addr == "" {
 		return p.wait()
 	}
-	pass := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: p.addr})
-			// The proxy looks at the host that it is asked for.
-			r.Out.Host = r.In.Host
-		},
-		ModifyResponse: func(r *http.Response) error {
-			whole, err := io.ReadAll(r.Body)
-			err = errors.Join(err, r.Body.Close())
-			r.Body = io.NopCloser(bytes.NewReader(whole))
-			return err
-		},
+	pass := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: p.addr})
+		// The proxy looks at the host that it is asked for.
+		r.Out.Host = r.In.Host
+	}}
+	change(pass)
+	addr := l.Addr().String()
+	if speak != nil {
+		l = tls.NewListener(l, speak)
 	}
 	go func() { _ = (&http.Server{Handler: pass, ReadHeaderTimeout: toolHeaderTimeout}).Serve(l) }()
-	p.say(l.Addr().String())
+	p.say(addr)
 	return p.wait()
 }

@@ -23,7 +23,8 @@ import (
 const serving = "SERVING"
 
 // serveAsRealProxy serves on the loopback address, until it is ended: /stream
-// answers in two parts, the second after /go, and /arrived once that was asked.
+// answers in two parts, the second after /go, and /arrived once that was asked;
+// /credential tells by its status whether one came.
 func serveAsRealProxy() {
 	arrived, proceed := make(chan bool, 1), make(chan bool, 1)
 	http.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
@@ -35,6 +36,11 @@ func serveAsRealProxy() {
 	})
 	http.HandleFunc("/arrived", func(http.ResponseWriter, *http.Request) { <-arrived })
 	http.HandleFunc("/go", func(http.ResponseWriter, *http.Request) { proceed <- true })
+	http.HandleFunc("/credential", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
 	l, err := net.Listen("tcp", anyLoopback)
 	if err != nil {
 		panic(err)

@@ -8,25 +8,30 @@ import (
 	"os/exec"
 	"slices"
 
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster/hostpackages"
 )
 
-// hostTool is a program of this machine, with the Debian package that has it.
-type hostTool struct{ program, pkg string }
+// tool is a program of this machine, with the Debian package that has it.
+type tool struct{ program, pkg string }
 
-// hostTools are the programs that the documented scripts call, and httpTools the
-// others that specs call.
-var (
-	hostTools = []hostTool{
+// machineTools are the programs that features need of this machine: those that
+// the documented scripts call, wget, and a browser with what imports an authority
+// into it.
+var machineTools = map[catalog.Feature][]tool{
+	catalog.HostTools: {
 		{"bash", "bash"}, {"curl", "curl"}, {"grep", "grep"},
 		{"cut", "coreutils"}, {"tr", "coreutils"}, {"base64", "coreutils"},
-	}
-	httpTools = []hostTool{{"wget", "wget"}}
-)
+	},
+	catalog.Wget:    {{"wget", "wget"}},
+	catalog.Browser: {{access.BrowserProgram, "chromium"}, {access.CertutilProgram, "libnss3-tools"}},
+}
 
-// missingTools returns the tools that are not in PATH, and their packages.
-func missingTools(tools []hostTool) (programs, packages []string) {
-	for _, t := range tools {
+// missingTools returns the tools of the feature that are not in PATH, and their
+// packages.
+func missingTools(f catalog.Feature) (programs, packages []string) {
+	for _, t := range machineTools[f] {
 		if _, err := exec.LookPath(t.program); err != nil {
 			programs, packages = append(programs, t.program), append(packages, t.pkg)
 		}
@@ -34,18 +39,24 @@ func missingTools(tools []hostTool) (programs, packages []string) {
 	return programs, packages
 }
 
-// ensureHostTools installs the tools that are missing where this process may.
-// Where it may not, the claims that need them are not applicable, and the log
-// says how to mend that.
-func ensureHostTools(ctx context.Context, log io.Writer) error {
-	_, packages := missingTools(slices.Concat(hostTools, httpTools))
-	if len(packages) == 0 {
-		return nil
+// ensureTools installs the tools that the claims need and that are missing, where
+// this process may. Where it may not, the claims that need them are not
+// applicable, and the log says how to mend that.
+func ensureTools(ctx context.Context, log io.Writer, claims []catalog.Claim) error {
+	for _, f := range []catalog.Feature{catalog.HostTools, catalog.Wget, catalog.Browser} {
+		needed := slices.ContainsFunc(claims, func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
+		_, packages := missingTools(f)
+		if !needed || len(packages) == 0 {
+			continue
+		}
+		err := hostpackages.Ensure(ctx, log, packages...)
+		if absent := (*hostpackages.MissingError)(nil); errors.As(err, &absent) {
+			fmt.Fprintf(log, "tools: %v\n", absent)
+			continue
+		}
+		if err != nil {
+			return err
+		}
 	}
-	err := hostpackages.Ensure(ctx, log, packages...)
-	if absent := (*hostpackages.MissingError)(nil); errors.As(err, &absent) {
-		fmt.Fprintf(log, "tools: %v\n", absent)
-		return nil
-	}
-	return err
+	return nil
 }

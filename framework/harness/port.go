@@ -51,8 +51,7 @@ func (e *Env) HostWithFreePort(ctx context.Context, port int) (access.Host, erro
 // leads to the API server, or false where that cannot be.
 func (e *Env) privateHost(ctx context.Context) (access.Host, bool) {
 	ginkgo.GinkgoHelper()
-	kubeconfig := e.Kubeconfig()
-	server, err := url.Parse(kubeconfig.Server())
+	server, err := url.Parse(e.Kubeconfig().Server())
 	if err != nil || goesThroughProxy(e.Config, server) {
 		return access.Host{}, false
 	}
@@ -64,13 +63,39 @@ func (e *Env) privateHost(ctx context.Context) (access.Host, bool) {
 	l, err := network.Listen("tcp", anyLoopbackPort)
 	e.Require(err, "listening in a network of the spec's own")
 	ginkgo.DeferCleanup(l.Close)
-	go access.Relay(ctx, l, net.JoinHostPort(server.Hostname(), cmp.Or(server.Port(), httpsPort)))
-
-	name := cmp.Or(e.Config.ServerName, server.Hostname())
-	server.Host = l.Addr().String()
-	host := e.HostWith("relayed", kubeconfig.WithServer(server.String()).WithTLSServerName(name))
+	go access.Relay(ctx, l, addressOf(server))
+	host := e.HostWith("relayed", e.relayed(server, l.Addr().String()))
 	host.Network = network
 	return host, true
+}
+
+// Tapped returns a tap on the way to the API server, until the spec ends, and the
+// kubeconfig with which a client goes by it.
+func (e *Env) Tapped(ctx context.Context) (*access.Tap, access.Kubeconfig) {
+	ginkgo.GinkgoHelper()
+	server, err := url.Parse(e.Kubeconfig().Server())
+	e.Require(err, "reading the address of the API server")
+	if goesThroughProxy(e.Config, server) {
+		e.Inconclusive("the way to the API server goes through a proxy, which a tap would pass by")
+	}
+	tap, err := access.StartTap(ctx, addressOf(server))
+	e.Require(err, "tapping the way to the API server")
+	ginkgo.DeferCleanup(tap.Stop)
+	return tap, e.relayed(server, tap.Addr)
+}
+
+func addressOf(server *url.URL) string {
+	return net.JoinHostPort(server.Hostname(), cmp.Or(server.Port(), httpsPort))
+}
+
+// relayed returns the kubeconfig that leads to the server by the address of a
+// relay. The certificate has to be for the same name as before.
+func (e *Env) relayed(server *url.URL, address string) access.Kubeconfig {
+	ginkgo.GinkgoHelper()
+	name := cmp.Or(e.Config.ServerName, server.Hostname())
+	there := *server
+	there.Host = address
+	return e.Kubeconfig().WithServer(there.String()).WithTLSServerName(name)
 }
 
 // goesThroughProxy is whether clients reach the server by a proxy, which a

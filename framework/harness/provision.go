@@ -56,7 +56,7 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 	if err := options.Validate(); err != nil {
 		return nil, release, err
 	}
-	if err := ensureHostTools(ctx, log); err != nil {
+	if err := ensureTools(ctx, log, o.Selected()); err != nil {
 		return nil, release, err
 	}
 	options.Engine, err = engine.Ensure(ctx, engine.Options{CacheDir: cacheDir, Log: log, Keep: o.Keep})

@@ -172,8 +172,8 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if u, err := url.Parse(s.config.Host); err != nil || !isLoopback(u.Hostname()) {
 			return fmt.Sprintf("the kubeconfig has the API server at %q", s.config.Host)
 		}
-	case catalog.HostTools:
-		if programs, _ := missingTools(hostTools); len(programs) > 0 {
+	case catalog.HostTools, catalog.Browser:
+		if programs, _ := missingTools(f); len(programs) > 0 {
 			return "not in PATH: " + strings.Join(programs, ", ")
 		}
 	case catalog.Wget:

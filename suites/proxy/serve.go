@@ -78,7 +78,12 @@ func ask(ctx context.Context, proxy *access.KubectlProxy, method, path, contentT
 // kubeconfig; any other failure is its own doing.
 func reach(ctx context.Context, env *harness.Env, what string, proxy *access.KubectlProxy, path string) access.Result {
 	ginkgo.GinkgoHelper()
-	hop, r := catalog.HopLocalProxy, get(ctx, proxy, path)
+	return reachURL(ctx, env, what, proxy.URL(path))
+}
+
+func reachURL(ctx context.Context, env *harness.Env, what, url string) access.Result {
+	ginkgo.GinkgoHelper()
+	hop, r := catalog.HopLocalProxy, getURL(ctx, url)
 	if r.Status == http.StatusInternalServerError {
 		hop = catalog.HopConfig
 	}
