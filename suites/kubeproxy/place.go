@@ -37,9 +37,11 @@ const (
 	curlTime     = 5
 	datagramTime = 7
 	// settleTime is how long kube-proxy may take to follow a change of a Service,
-	// and pollTime how often that is looked at.
+	// and pollTime how often that is looked at: a node that is asked more often
+	// than once a second stops saying that it cannot (net.ipv4.icmp_ratelimit), and
+	// what is refused seems to be dropped.
 	settleTime = 10 * time.Second
-	pollTime   = 100 * time.Millisecond
+	pollTime   = time.Second
 
 	// hostname makes a backend say the name of its pod.
 	hostname = "/hostname"
