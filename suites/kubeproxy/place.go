@@ -37,11 +37,9 @@ const (
 	curlTime     = 5
 	datagramTime = 7
 	// settleTime is how long kube-proxy may take to follow a change of a Service,
-	// and pollTime how often that is looked at: a node that is asked more often
-	// than once a second stops saying that it cannot (net.ipv4.icmp_ratelimit), and
-	// what is refused seems to be dropped.
+	// and pollTime how often that is looked at.
 	settleTime = 10 * time.Second
-	pollTime   = time.Second
+	pollTime   = 100 * time.Millisecond
 
 	// hostname makes a backend say the name of its pod.
 	hostname = "/hostname"
