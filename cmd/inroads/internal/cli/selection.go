@@ -86,12 +86,6 @@ func claimIDs() []string {
 func pathIDs() []string {
 	return ids(catalog.Paths(), func(p catalog.Path) string { return string(p.ID) })
 }
-
-// walkedPaths returns the paths that inroads probe walks. That of kube-proxy
-// begins in pods of a run's own.
-func walkedPaths() []string {
-	return slices.DeleteFunc(pathIDs(), func(id string) bool { return id == string(catalog.PathKubeProxy) })
-}
 func levelNames() []string {
 	return ids(catalog.Levels(), func(l catalog.Level) string { return string(l) })
 }
