@@ -32,14 +32,18 @@ var kubeProxyClaims = []Claim{
 		Sentence: "a UDP datagram to a Service's cluster IP or node port arrives at its pod and the answer comes back, from each node; it is refused when the Service has lost its last endpoint, and goes to a new pod once there is one",
 		Source:   soManyProxies, Needs: withPods(),
 		Rights: kubeProxyRights,
-		Faults: []Fault{kubeProxyLost, serviceUDPGone, selectorWrong, endpointsNotReady, targetPortWrong, nodeRoutesGone},
+		Faults: []Fault{
+			kubeProxyLost, serviceUDPGone, selectorWrong, endpointsNotReady, targetPortWrong,
+			// Who sends a datagram is not told that its host is unreachable.
+			{nodeRoutesGone.Name, HopBackend, "A-BACKEND-06", nodeRoutesGone.How},
+		},
 	},
 	{
 		ID: "kpx/no-http-understanding", Path: PathKubeProxy, Level: Core, Expect: Reached,
 		Sentence: "kube-proxy does not understand HTTP: all requests of one connection go to one pod, those of many connections to several, none has a header that its client did not send, and a protocol that is not HTTP passes as it is",
 		Source:   soManyProxies, Needs: withPods(),
 		Rights: kubeProxyRights,
-		Faults: []Fault{httpAwareProxy, kubeProxyLost, selectorWrong, endpointsNotReady, targetPortWrong, nodeRoutesGone, hostnamesIdentical},
+		Faults: []Fault{httpAwareProxy, selectorWrong, endpointsNotReady, targetPortWrong, nodeRoutesGone, hostnamesIdentical},
 	},
 	{
 		ID: "kpx/load-balances", Path: PathKubeProxy, Level: Core, Expect: Reached,

@@ -63,6 +63,7 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 
 		ginkgo.By("every pod gets its share, from each node")
 		for _, p := range all {
+			p.direct(ctx, s, own(port), p.get(hostname))
 			p.spread(ctx, s, port)
 		}
 
@@ -86,7 +87,8 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 		raw := newRaw(ctx, env)
 		s := newService(ctx, env, replicas, nil)
 		port := s.port(portHTTP)
-		p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
+		p.direct(ctx, s, own(port), p.get(hostname))
+		p.knows(ctx, s, port)
 
 		ginkgo.By("the requests of one connection go to one pod")
 		r, names := p.many(ctx, "the Service is asked many times in one connection", s, port, oneConnection(few))
@@ -112,17 +114,24 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 	})
 })
 
-// spread asserts that the pods of the Service, and no others, share the
-// connections of the place.
-func (p place) spread(ctx context.Context, s service, port corev1.ServicePort) {
+// knows asserts that every pod of the Service, and no other, answers for it
+// sooner or later: kube-proxy may know of one endpoint before it knows of the
+// others.
+func (p place) knows(ctx context.Context, s service, port corev1.ServicePort) {
 	ginkgo.GinkgoHelper()
 	p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
-	// kube-proxy may know of one endpoint before it knows of the others.
+	p.env.Blame(catalog.HopService, access.Result{Outcome: catalog.Reached}, catalog.Reached)
 	Eventually(ctx, func(ctx context.Context) []string {
 		_, names := p.asked(ctx, s.address(port), apart(few))
 		return slices.Compact(slices.Sorted(slices.Values(names)))
 	}).WithTimeout(settleTime).WithPolling(pollTime).Should(ConsistOf(s.names()), p.from("the pods that answer for Service "+s.Name))
+}
 
+// spread asserts that the pods of the Service, and no others, share the
+// connections of the place.
+func (p place) spread(ctx context.Context, s service, port corev1.ServicePort) {
+	ginkgo.GinkgoHelper()
+	p.knows(ctx, s, port)
 	r, names := p.many(ctx, "the Service is asked in many connections", s, port, apart(connections))
 	env, hits := p.env, map[string]int{}
 	for _, name := range names {

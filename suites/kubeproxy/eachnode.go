@@ -33,6 +33,7 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 
 		ginkgo.By("the Service is reached from each node")
 		for _, p := range all {
+			p.direct(ctx, s, own(port), p.get(hostname))
 			p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
 			p.answers(ctx, "the node's own port is asked which pod answers", s, port, p.nodePort(port), p.get(hostname))
 		}

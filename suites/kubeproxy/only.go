@@ -41,22 +41,21 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 		port := s.port(portHTTP)
 		byName := net.JoinHostPort(headless.Name+"."+headless.Namespace+".svc", strconv.Itoa(harness.ServerPort))
 
-		ginkgo.By("the pod answers at its own address, and by the name of a Service that has none of its own")
+		ginkgo.By("a Service that kube-proxy leaves alone leads nowhere; another does, and the pod itself answers")
 		for _, p := range all {
-			direct := env.Meet(catalog.HopBackend, p.from("the pod is asked at its own address"), p.get(hostname)(ctx, podAddress(s.pods[0])), catalog.Reached)
-			Expect(direct.Stdout).To(Equal(s.pods[0].Name), p.from("the pod that answers at its own address"))
-			p.settled(ctx, byName, p.get(hostname), func(r access.Result) bool { return r.Outcome == catalog.Reached })
-			named := env.Meet(catalog.HopResolve, p.from("the pod is asked by the name of a headless Service"), p.get(hostname)(ctx, byName), catalog.Reached)
-			Expect(named.Stdout).To(Equal(s.pods[0].Name), p.from("the pod that answers by the name of a headless Service"))
-		}
-
-		ginkgo.By("a Service that kube-proxy leaves alone leads nowhere, and another does")
-		for _, p := range all {
+			p.direct(ctx, s, own(port), p.get(hostname))
 			p.answers(ctx, "the cluster IP of the other Service is asked which pod answers", s, port, s.address(port), p.get(hostname))
 			// Where kube-proxy does nothing, somebody outside may answer.
 			r := env.Saw(catalog.HopService, p.from("the cluster IP that kube-proxy leaves alone is asked which pod answers"), p.get(hostname)(ctx, alone.address(port)))
 			env.Blame(catalog.HopService, r, catalog.Refused)
 			Expect(r.Stdout).NotTo(Equal(s.pods[0].Name), p.from("who answers at an address that kube-proxy leaves alone"))
+		}
+
+		ginkgo.By("the pod answers by the name of a Service that has no cluster IP")
+		for _, p := range all {
+			p.settled(ctx, byName, p.get(hostname), func(r access.Result) bool { return r.Outcome == catalog.Reached })
+			named := env.Meet(catalog.HopResolve, p.from("the pod is asked by the name of a headless Service"), p.get(hostname)(ctx, byName), catalog.Reached)
+			Expect(named.Stdout).To(Equal(s.pods[0].Name), p.from("the pod that answers by the name of a headless Service"))
 		}
 
 		ginkgo.By("no longer left alone, it leads to the pod")

@@ -37,9 +37,11 @@ const (
 	curlTime     = 5
 	datagramTime = 7
 	// settleTime is how long kube-proxy may take to follow a change of a Service,
-	// and pollTime how often that is looked at.
+	// and pollTime how often that is looked at: a node that is asked more often
+	// than once a second stops saying that it cannot (net.ipv4.icmp_ratelimit), and
+	// what is refused seems to be dropped.
 	settleTime = 10 * time.Second
-	pollTime   = 100 * time.Millisecond
+	pollTime   = time.Second
 
 	// hostname makes a backend say the name of its pod.
 	hostname = "/hostname"
@@ -120,6 +122,19 @@ func (p place) send(datagram string) ask {
 			r.Outcome = access.OutcomeOf(r.Stderr)
 		}
 		return r
+	}
+}
+
+// direct asserts that each pod of the Service answers the place at its own
+// address and target port: what is then not reached is not reached because of the
+// Service. It comes first and asks once, since a node does not say without end
+// that it knows no way (net.ipv4.route.error_burst).
+func (p place) direct(ctx context.Context, s service, port corev1.ServicePort, a ask) {
+	ginkgo.GinkgoHelper()
+	for _, pod := range s.pods {
+		r := p.env.Meet(catalog.HopBackend, p.from("pod "+pod.Name+" is asked at its own address"),
+			a(ctx, net.JoinHostPort(pod.Status.PodIP, port.TargetPort.String())), catalog.Reached)
+		Expect(r.Stdout).NotTo(BeEmpty(), p.from("what pod "+pod.Name+" answers at its own address"))
 	}
 }
 

@@ -28,6 +28,7 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 
 		ginkgo.By("the pod answers at the cluster IP and at the node's port")
 		for _, p := range all {
+			p.direct(ctx, s, own(port), p.get(hostname))
 			p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
 			p.answers(ctx, "the node's own port is asked which pod answers", s, port, p.nodePort(port), p.get(hostname))
 		}
@@ -47,6 +48,7 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 
 		ginkgo.By("a datagram arrives at the pod as it is, and the answer comes back")
 		for _, p := range all {
+			p.direct(ctx, s, own(port), p.send(askName))
 			for _, address := range []string{s.address(port), p.nodePort(port)} {
 				p.answers(ctx, "a datagram to "+address+" asks which pod answers", s, port, address, p.send(askName))
 				payload := rand.String(payloadLength)

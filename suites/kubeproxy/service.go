@@ -41,6 +41,13 @@ func ports() []corev1.ServicePort {
 	}
 }
 
+// own returns the port of that name as the backends have it, whatever a Service
+// makes of it.
+func own(port corev1.ServicePort) corev1.ServicePort {
+	all := ports()
+	return all[slices.IndexFunc(all, func(p corev1.ServicePort) bool { return p.Name == port.Name })]
+}
+
 // newService runs n backends and makes a Service of them, with a port of its own
 // on every node, that has been changed.
 func newService(ctx context.Context, env *harness.Env, n int, change func(*corev1.Service)) service {
