@@ -63,9 +63,16 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 		Expect(r.Outcome).To(BeElementOf(catalog.Forbidden, catalog.Unauthorized), "what a caller without a credential gets")
 
 		ginkgo.By("the backend has seen the requests that were let through, and none that was not")
-		log, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.Spec.Containers[0].Name}.Log(ctx, env.Client)
-		env.Require(err, "reading the log of the backend")
+		c.passedOn(ctx, "the backend is asked a last time", marked("last"), catalog.Reached)
+		backend := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.Spec.Containers[0].Name}
+		var log string
 		env.At(catalog.HopBackend)
+		// What a container prints is in its log a moment later, in its order.
+		Eventually(ctx, func(ctx context.Context) (string, error) {
+			var err error
+			log, err = backend.Log(ctx, env.Client)
+			return log, err
+		}).WithTimeout(settleTime).WithPolling(pollTime).Should(ContainSubstring(marks["last"]), "the requests that the backend has seen")
 		Expect(log).To(And(ContainSubstring(marks["user"]), ContainSubstring(marks["guest"])), "the requests that the backend has seen")
 		env.At(catalog.HopAuthz)
 		Expect(log).NotTo(Or(ContainSubstring(marks["stranger"]), ContainSubstring(marks["nobody"])), "the requests that the backend has seen")
