@@ -64,6 +64,8 @@ type Browser struct {
 	cancel context.CancelFunc
 	group  int
 	once   sync.Once
+	// asked is whether a page has been opened, on whose connection another may be.
+	asked bool
 }
 
 // StartBrowser starts the browser and returns once it answers. It is told what to
@@ -156,6 +158,18 @@ func (h Host) certutil(ctx context.Context, stdin string, args ...string) error 
 // empty one does not. Of an answer with the status of an error and no body the
 // browser tells no status: that is Failed.
 func (b *Browser) Get(ctx context.Context, url string, token probe.Secret) Result {
+	r := b.open(ctx, url, token)
+	// The API server closes a connection of HTTP/2 on which somebody unknown has
+	// asked (UnauthenticatedHTTP2DOSMitigation), and the browser may be about to
+	// ask on it again. A new connection is made for the next try.
+	if b.asked && r.Stderr == errConnectionClosed {
+		r = b.open(ctx, url, token)
+	}
+	b.asked = true
+	return r
+}
+
+func (b *Browser) open(ctx context.Context, url string, token probe.Secret) Result {
 	r := Result{Command: probe.Redact(shellescape.QuoteCommand([]string{BrowserProgram, url}))}
 	tab, cancel := context.WithTimeoutCause(b.ctx, pageTime, fmt.Errorf("no page in %s", pageTime))
 	defer cancel()
@@ -226,6 +240,9 @@ func (b *Browser) Close() {
 	})
 }
 
+// errConnectionClosed is what Chromium says of a connection that ended.
+const errConnectionClosed = "net::ERR_CONNECTION_CLOSED"
+
 // browserErrors are Chromium's names of what went wrong, by the outcome.
 var browserErrors = map[string]catalog.Outcome{
 	"net::ERR_CERT_AUTHORITY_INVALID":   catalog.Untrusted,
@@ -236,7 +253,7 @@ var browserErrors = map[string]catalog.Outcome{
 	"net::ERR_NAME_NOT_RESOLVED":        catalog.Unresolved,
 	"net::ERR_CONNECTION_REFUSED":       catalog.Refused,
 	"net::ERR_CONNECTION_RESET":         catalog.Refused,
-	"net::ERR_CONNECTION_CLOSED":        catalog.Refused,
+	errConnectionClosed:                 catalog.Refused,
 	"net::ERR_EMPTY_RESPONSE":           catalog.Refused,
 	"net::ERR_ADDRESS_UNREACHABLE":      catalog.Refused,
 	"net::ERR_CONNECTION_TIMED_OUT":     catalog.TimedOut,
