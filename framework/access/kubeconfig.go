@@ -11,6 +11,9 @@ import (
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
+// UnknownToken is a token of no cluster.
+const UnknownToken = probe.Secret("inroads-token-of-no-cluster")
+
 // kubeconfigMode is the mode of every kubeconfig that is written: it holds
 // credentials.
 const kubeconfigMode = 0o600

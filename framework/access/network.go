@@ -47,12 +47,15 @@ func Relay(ctx context.Context, l net.Listener, address string) {
 		if err != nil {
 			return
 		}
-		go join(ctx, near, io.Discard, address)
+		go Join(ctx, near, address)
 	}
 }
 
-// join joins a connection to a new one to the TCP address until both have ended.
-// What arrives on the connection is told to hear before it goes on.
+// Join joins a connection to a new one to the TCP address until both have ended,
+// or until ctx has.
+func Join(ctx context.Context, near net.Conn, address string) { join(ctx, near, io.Discard, address) }
+
+// join is Join; what arrives on the connection is told to hear before it goes on.
 func join(ctx context.Context, near net.Conn, hear io.Writer, address string) {
 	defer func() { _ = near.Close() }()
 	far, err := new(net.Dialer).DialContext(ctx, "tcp", address)

@@ -40,7 +40,7 @@ func TestFrontLetsTheSameCallersThrough(t *testing.T) {
 	}
 	for name, other := range map[string]access.Kubeconfig{
 		"without a credential":      k.WithoutCredentials(),
-		"with a token of no server": k.WithToken(unknownToken),
+		"with a token of no server": k.WithToken(access.UnknownToken),
 	} {
 		s.Dir = t.TempDir()
 		if err := s.hand(other); err != nil {

@@ -143,11 +143,14 @@ func atForeignAddress(ctx context.Context, s *Site, k access.Kubeconfig) (access
 	if port == "" {
 		port = "443"
 	}
-	relay, err := startRelay(ctx, foreignAddress, net.JoinHostPort(u.Hostname(), port))
+	listener, err := net.Listen("tcp", net.JoinHostPort(foreignAddress, "0"))
 	if err != nil {
-		return k, err
+		return k, fmt.Errorf("listening on %s: %w", foreignAddress, err)
 	}
-	s.Defer(relay.Close)
-	u.Host = relay.Address
+	// It has to outlive the injection.
+	relaying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.Defer(func() { stop(); _ = listener.Close() })
+	go access.Relay(relaying, listener, net.JoinHostPort(u.Hostname(), port))
+	u.Host = listener.Addr().String()
 	return k.WithServer(u.String()).WithTLSServerName(secondName), nil
 }

@@ -112,9 +112,9 @@ func passByFirstByte(ctx context.Context, conn net.Conn, overTLS, plain string) 
 	case err != nil:
 		_ = conn.Close()
 	case first[0] == recordHandshake:
-		pass(ctx, begun, overTLS)
+		access.Join(ctx, begun, overTLS)
 	default:
-		pass(ctx, begun, plain)
+		access.Join(ctx, begun, plain)
 	}
 }
 

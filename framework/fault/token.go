@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// unknownToken is a token of no cluster.
-	unknownToken = probe.Secret("inroads-token-of-no-cluster")
 	// otherAudience is an audience that no API server is.
 	otherAudience = "https://another-audience.inroads.invalid"
 	// someAccount is a ServiceAccount that every cluster has, for tokens that
@@ -31,7 +29,7 @@ const (
 
 var tokenFaults = []Fault{
 	wayFault("token-garbage", catalog.HopAuthn, func(_ context.Context, _ *Site, k access.Kubeconfig) (access.Kubeconfig, error) {
-		return k.WithToken(unknownToken), nil
+		return k.WithToken(access.UnknownToken), nil
 	}),
 	wayFault("token-other-audience", catalog.HopAuthn, func(ctx context.Context, s *Site, k access.Kubeconfig) (access.Kubeconfig, error) {
 		token, err := s.requestToken(ctx, someNamespace, someAccount, func(r *authenticationv1.TokenRequestSpec) {

@@ -25,11 +25,9 @@ import (
 const (
 	versionPath = "/version"
 	account     = "visitor"
-	// unknownToken is a token of no cluster.
-	unknownToken = probe.Secret("inroads-token-of-no-cluster")
-	anonymous    = "system:anonymous"
-	bearer       = "Bearer"
-	podList      = "PodList"
+	anonymous   = "system:anonymous"
+	bearer      = "Bearer"
+	podList     = "PodList"
 
 	// grantTime is how long an authorizer may take to see a RoleBinding; it is a
 	// matter of milliseconds.
@@ -67,7 +65,7 @@ var _ = harness.Area(catalog.PathBrowser, func() {
 		if status, own := access.APIStatus(r); own && r.Outcome == catalog.Forbidden {
 			Expect(status.Message).To(ContainSubstring(anonymous), "whom the API server refuses")
 		}
-		env.Meet(catalog.HopAuthn, "it opens them with a token of no cluster", browser.Get(ctx, own, unknownToken), catalog.Unauthorized)
+		env.Meet(catalog.HopAuthn, "it opens them with a token of no cluster", browser.Get(ctx, own, access.UnknownToken), catalog.Unauthorized)
 	})
 
 	harness.Prove("direct/browser-import-root-cert", func(ctx context.Context, env *harness.Env) {

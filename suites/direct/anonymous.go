@@ -94,7 +94,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 
 		ginkgo.By("a token that the API server does not know is not taken for none")
 		config := rest.AnonymousClientConfig(env.Config)
-		config.BearerToken = unknownToken.Reveal()
+		config.BearerToken = access.UnknownToken.Reveal()
 		stranger := newAsker(env, config)
 		env.Meet(catalog.HopAuthn, "a caller with a token of no cluster asks for the version", stranger(ctx, version.request), catalog.Unauthorized)
 	})

@@ -23,8 +23,6 @@ import (
 const (
 	apiRoot      = "/api"
 	kindVersions = "APIVersions"
-	// unknownToken is a token of no cluster.
-	unknownToken = probe.Secret("inroads-token-of-no-cluster")
 	// visitor is a ServiceAccount of a spec's own.
 	visitor = "visitor"
 

@@ -6,6 +6,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
@@ -33,7 +34,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 			r := visitor.get(ctx, "asks for the same with --fail", pods, catalog.Forbidden, flagFail)
 			env.At(catalog.HopTool)
 			Expect(r.Exit).To(Equal(curlFailed), "the exit code of a curl that is told --fail and refused")
-			r = callerOf(env, curl, "stranger", env.Kubeconfig().WithToken(unknownToken)).get(ctx, "shows a token of no cluster", apiRoot, catalog.Unauthorized)
+			r = callerOf(env, curl, "stranger", env.Kubeconfig().WithToken(access.UnknownToken)).get(ctx, "shows a token of no cluster", apiRoot, catalog.Unauthorized)
 			env.At(catalog.HopTool)
 			Expect(r.Exit).To(BeZero(), "the exit code of a curl whose token is refused")
 		})
@@ -45,7 +46,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 
 			ginkgo.By("wget exits with a code for 401 and another for every other refusal")
 			visitor.refusal(ctx, listOf(ctx, env, "pods"), wgetFailed)
-			r := callerOf(env, wget, "stranger", env.Kubeconfig().WithToken(unknownToken)).get(ctx, "shows a token of no cluster", apiRoot, catalog.Unauthorized)
+			r := callerOf(env, wget, "stranger", env.Kubeconfig().WithToken(access.UnknownToken)).get(ctx, "shows a token of no cluster", apiRoot, catalog.Unauthorized)
 			env.At(catalog.HopTool)
 			Expect(r.Exit).To(Equal(wgetUnauthorized), "the exit code of a wget whose token is refused")
 		})

@@ -40,7 +40,7 @@ const (
 
 var _ = harness.Area(catalog.PathConfigView, func() {
 	harness.Prove("config-view/shows-location-and-creds", func(ctx context.Context, env *harness.Env) {
-		known := env.Kubeconfig().WithContext(secondContext, env.Kubeconfig().WithServer(secondServer).WithToken(unknownToken))
+		known := env.Kubeconfig().WithContext(secondContext, env.Kubeconfig().WithServer(secondServer).WithToken(access.UnknownToken))
 		both := env.HostWith("both", known)
 		view := fixtures.Command("config-view")
 
@@ -54,7 +54,7 @@ var _ = harness.Area(catalog.PathConfigView, func() {
 
 	harness.Prove("config-view/minify", func(ctx context.Context, env *harness.Env) {
 		first := env.Kubeconfig()
-		second := first.WithServer(secondServer).WithToken(unknownToken)
+		second := first.WithServer(secondServer).WithToken(access.UnknownToken)
 		both := first.WithContext(secondContext, second)
 		one, two := first.Config(), clientcmdapi.NewConfig()
 		two.CurrentContext = secondContext

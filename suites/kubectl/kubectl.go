@@ -24,8 +24,6 @@ const (
 	apiRoot = "/api"
 	// nobodyThere is a location at which nothing listens: port 1 is reserved.
 	nobodyThere = "https://127.0.0.1:1"
-	// unknownToken is a token of no cluster.
-	unknownToken = probe.Secret("inroads-token-of-no-cluster")
 	// anonymous is the user of a request without a credential.
 	anonymous  = "system:anonymous"
 	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -76,7 +74,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 			host = env.Host
 		}
 		withoutCluster := filepath.Join(env.Dir(), "without-cluster")
-		env.Require(env.Kubeconfig().WithToken(unknownToken).WithoutCluster().Write(withoutCluster), "writing a kubeconfig without a cluster")
+		env.Require(env.Kubeconfig().WithToken(access.UnknownToken).WithoutCluster().Write(withoutCluster), "writing a kubeconfig without a cluster")
 		lost := []struct {
 			what string
 			host access.Host
@@ -132,12 +130,12 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		Expect(access.RequestURLs(r)).To(BeEmpty(), "kubectl without a credential asked the API server")
 
 		// A user name and a password are what it would have been given.
-		prompted := env.HostWith("prompted", env.Kubeconfig().WithPassword(promptedUser, unknownToken))
+		prompted := env.HostWith("prompted", env.Kubeconfig().WithPassword(promptedUser, access.UnknownToken))
 		r = env.Meet(catalog.HopAuthz, "kubectl with a user name and a password lists pods", prompted.RunKubectl(ctx, "get", "--raw", pods), bare.Outcome)
 		if bare.Outcome == catalog.Forbidden {
 			Expect(r.Stderr).To(ContainSubstring(fmt.Sprintf("User %q", anonymous)), "a user name and a password make somebody of the caller")
 		}
-		stranger := env.HostWith("stranger", env.Kubeconfig().WithToken(unknownToken))
+		stranger := env.HostWith("stranger", env.Kubeconfig().WithToken(access.UnknownToken))
 		env.Meet(catalog.HopAuthn, "kubectl with a credential of no cluster lists pods", stranger.RunKubectl(ctx, "get", "--raw", pods), catalog.Unauthorized)
 	})
 })

@@ -2,6 +2,7 @@ package kubectl
 
 import (
 	"context"
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,7 +154,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		}
 
 		ginkgo.By("a certificate for the same user that the cluster's authority has not signed is refused with 401")
-		forged, key, err := access.SelfSigned(own.Subject)
+		forged, key, err := access.SelfSigned(own.Subject, x509.ExtKeyUsageClientAuth)
 		env.Require(err, "making a client certificate")
 		stranger := env.HostWith("stranger", env.Kubeconfig().WithClientCertificate(forged, key))
 		env.Meet(catalog.HopAuthn, "kubectl with a forged client certificate", stranger.RunKubectl(ctx, "get", "--raw", apiRoot), catalog.Unauthorized)

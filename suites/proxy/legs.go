@@ -145,13 +145,13 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		env.Meet(catalog.HopLocalProxy, "a request without a credential", get(ctx, holder, apiRoot), catalog.Reached)
 		Expect(seen.Requests()).To(HaveExactElements(HaveField("Authorization", bearer)), "the credential that the proxy adds")
 		Expect(seen.Tokens()).To(HaveExactElements(token), "the token that the proxy adds")
-		env.Meet(catalog.HopLocalProxy, "a request with a token of its own", getWith(ctx, holder, unknownToken), catalog.Reached)
-		Expect(seen.Tokens()).To(HaveExactElements(token, unknownToken), "the tokens that arrive")
+		env.Meet(catalog.HopLocalProxy, "a request with a token of its own", getWith(ctx, holder, access.UnknownToken), catalog.Reached)
+		Expect(seen.Tokens()).To(HaveExactElements(token, access.UnknownToken), "the tokens that arrive")
 
 		ginkgo.By("the API server goes by what the client sends")
 		visitor := serve(ctx, env, env.HostWith("visitor", env.Kubeconfig().WithToken(token)))
 		env.Meet(catalog.HopAuthn, "the API without a credential, by the proxy's", get(ctx, visitor, apiRoot), catalog.Reached)
-		env.Meet(catalog.HopAuthn, "the API with a token of no cluster, by the same proxy", getWith(ctx, visitor, unknownToken), catalog.Unauthorized)
+		env.Meet(catalog.HopAuthn, "the API with a token of no cluster, by the same proxy", getWith(ctx, visitor, access.UnknownToken), catalog.Unauthorized)
 
 		if env.Kubeconfig().ClientCertificate() == nil {
 			env.NotSeen(catalog.HopLocalProxy, "a proxy with a client certificate", errNoCertificate)

@@ -21,8 +21,6 @@ const (
 	otherContext = "inroads-other"
 	// nobodyThere is a location at which nothing listens: port 1 is reserved.
 	nobodyThere = "https://127.0.0.1:1"
-	// unknownToken is a token of no cluster.
-	unknownToken = probe.Secret("inroads-token-of-no-cluster")
 
 	account = "visitor"
 
@@ -107,7 +105,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 		r := env.Saw(catalog.HopAuthz, "the pods by the same request without the proxy", access.Do(ctx, bare, access.Request{URL: server + pods}))
 		Expect(r.Outcome).To(BeElementOf(catalog.Forbidden, catalog.Unauthorized), "a request without a credential: %s", r)
 
-		stranger := serve(ctx, env, env.HostWith("stranger", env.Kubeconfig().WithToken(unknownToken)))
+		stranger := serve(ctx, env, env.HostWith("stranger", env.Kubeconfig().WithToken(access.UnknownToken)))
 		env.Meet(catalog.HopAuthn, "the pods through a proxy with a bad credential", get(ctx, stranger, pods), catalog.Unauthorized)
 	})
 })

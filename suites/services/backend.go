@@ -2,16 +2,10 @@ package services
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
-	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +34,6 @@ const (
 	keyVolume    = "keypair"
 	keyFolder    = "/etc/keypair"
 	keyMode      = int32(0o400)
-	keyLifetime  = 24 * time.Hour
 
 	// hostname makes the backend say the name of its pod, and healthy is a path
 	// of the kubelet.
@@ -124,37 +117,15 @@ var overloaded = echo(http.StatusServiceUnavailable, "overloaded")
 // newKeyPair stores a self-signed certificate, which nobody has reason to trust,
 // and its key in a Secret, and returns the name of that.
 func newKeyPair(ctx context.Context, env *harness.Env) string {
-	cert, key, err := selfSigned(backendName, time.Now())
+	cert, key, err := access.SelfSigned(pkix.Name{CommonName: backendName}, x509.ExtKeyUsageServerAuth, backendName)
 	env.Require(err, "making a key pair")
 	secret, err := env.Client.CoreV1().Secrets(env.Namespace(ctx)).Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: backendName, Labels: map[string]string{harness.LabelManagedBy: harness.ManagedBy}},
 		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key},
+		Data:       map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: []byte(key.Reveal())},
 	}, metav1.CreateOptions{})
 	env.Require(err, "storing the key pair")
 	return secret.Name
-}
-
-// selfSigned returns a certificate for the name and its key, as PEM.
-func selfSigned(name string, now time.Time) (cert, key []byte, err error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making a key: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyLifetime),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		return nil, nil, fmt.Errorf("signing a certificate: %w", err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encoding a key: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), nil
 }
 
 func ptr[T any](v T) *T { return &v }

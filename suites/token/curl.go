@@ -16,11 +16,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/poll"
-	"github.com/inroads-k8s/inroads/framework/probe"
 )
-
-// unknownToken is a token of no cluster.
-const unknownToken = probe.Secret("inroads-token-of-no-cluster")
 
 var _ = harness.Area(catalog.PathToken, func() {
 	harness.Prove("token/curl-grep-cut", func(ctx context.Context, env *harness.Env) {
@@ -88,6 +84,6 @@ func (r reader) proveCurl(ctx context.Context, block string) access.Result {
 	changed := corrupted(token)
 	Expect(changed == token).To(BeFalse(), "the token has no signature to change")
 	r.ask(ctx, "curl reads the root of the API with a changed token", server+apiPath, changed, catalog.Unauthorized, flagInsecure)
-	r.ask(ctx, "curl reads the root of the API with a token of no cluster", server+apiPath, unknownToken, catalog.Unauthorized, flagInsecure)
+	r.ask(ctx, "curl reads the root of the API with a token of no cluster", server+apiPath, access.UnknownToken, catalog.Unauthorized, flagInsecure)
 	return got
 }
