@@ -91,7 +91,9 @@ func (h Host) StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, err
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
 			cmd = c
-			c.Env, c.Dir = h.environ(), o.Dir
+			// What it makes in the folder for temporary files it does not always
+			// remove. The path, with a socket's name after it, has to be short.
+			c.Env, c.Dir = append(h.environ(), "TMPDIR=."), o.Dir
 			endWithGroup(c)
 		}),
 	)
