@@ -125,6 +125,9 @@ type Claim struct {
 	// happens, which is what Sentence says.
 	Deviation string
 	Needs     []Feature
+	// Topologies are those of the clusters that the claim is proven on; none means
+	// TopologyMultiNode.
+	Topologies []Topology
 	// Rights are what the run's own user must be allowed to do. None means that
 	// the claim is put to the test without a word to the API server.
 	Rights []Right
@@ -225,6 +228,11 @@ func (c Claim) validate() error {
 	}
 	if len(c.Rights) == 0 && slices.Contains(path.Hops, HopAuthz) && !slices.Contains(askNobody, c.ID) {
 		return fmt.Errorf("no right is named that it needs")
+	}
+	for _, t := range c.Topologies {
+		if !slices.Contains(Topologies(), t) {
+			return fmt.Errorf("unknown topology %q", t)
+		}
 	}
 	for _, r := range c.Rights {
 		if err := r.validate(); err != nil {

@@ -9,13 +9,9 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
 )
-
-// Topology is what claims need of a cluster, whoever makes it.
-type Topology string
-
-// MultiNode is one control plane and at least one worker.
-const MultiNode Topology = "multi-node"
 
 // Node is one machine of a cluster.
 type Node struct {
@@ -39,8 +35,10 @@ type Ref struct {
 	// Name tells clusters of one run apart.
 	Name string `json:"name"`
 	// Provider is "kind" or "existing".
-	Provider string   `json:"provider"`
-	Topology Topology `json:"topology"`
+	Provider string `json:"provider"`
+	// Topology is the one that the cluster was made for, or as much of it as
+	// nodes tell: multi-node, or "".
+	Topology catalog.Topology `json:"topology"`
 	// Kubeconfig is the absolute path of a kubeconfig file, and Context the
 	// name of the context in it, neither empty in a cluster that a provider gave.
 	Kubeconfig string `json:"kubeconfig"`

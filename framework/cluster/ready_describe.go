@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
 // The labels by which Kubernetes marks a control-plane node; the second was the
@@ -21,7 +23,8 @@ const (
 )
 
 // Describe fills in what the cluster says of itself: version, nodes, and thereby
-// topology. Nodes stay empty when the caller may not list them.
+// a topology that is not set yet. Nodes stay empty when the caller may not list
+// them.
 func (r *Ref) Describe(ctx context.Context, client kubernetes.Interface) error {
 	version, err := discovery.ToServerVersionInterfaceWithContext(client.Discovery()).ServerVersionWithContext(ctx)
 	if err != nil {
@@ -32,7 +35,7 @@ func (r *Ref) Describe(ctx context.Context, client kubernetes.Interface) error {
 	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("asking cluster %q for its nodes: %w", r.Name, err)
 	}
-	r.Nodes, r.Topology = nil, ""
+	r.Nodes = nil
 	if nodes == nil {
 		return nil
 	}
@@ -40,9 +43,9 @@ func (r *Ref) Describe(ctx context.Context, client kubernetes.Interface) error {
 		r.Nodes = append(r.Nodes, Node{Name: n.Name, ControlPlane: isControlPlane(&n)})
 	}
 	slices.SortFunc(r.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	if slices.ContainsFunc(r.Nodes, func(n Node) bool { return n.ControlPlane }) &&
+	if r.Topology == "" && slices.ContainsFunc(r.Nodes, func(n Node) bool { return n.ControlPlane }) &&
 		slices.ContainsFunc(r.Nodes, func(n Node) bool { return !n.ControlPlane }) {
-		r.Topology = MultiNode
+		r.Topology = catalog.TopologyMultiNode
 	}
 	return nil
 }

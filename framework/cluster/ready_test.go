@@ -18,6 +18,8 @@ import (
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
 func node(name string, ready corev1.ConditionStatus, labels ...string) *corev1.Node {
@@ -213,9 +215,9 @@ func TestDescribe(t *testing.T) {
 		nodes    []runtime.Object
 		forbid   bool
 		want     []Node
-		topology Topology
+		topology catalog.Topology
 	}{
-		{"a control plane and a worker", ready()[:2], false, []Node{{"x-control-plane", true}, {"x-worker", false}}, MultiNode},
+		{"a control plane and a worker", ready()[:2], false, []Node{{"x-control-plane", true}, {"x-worker", false}}, catalog.TopologyMultiNode},
 		{"one node", ready()[:1], false, []Node{{"x-control-plane", true}}, ""},
 		{"an old control plane", []runtime.Object{node("a", corev1.ConditionTrue, masterLabel)}, false, []Node{{"a", true}}, ""},
 		{"nodes that may not be listed", ready()[:2], true, nil, ""},

@@ -22,8 +22,12 @@ type Options struct {
 	Context    string `json:"context,omitempty"`
 	// ClusterName is the name of the kind cluster; "" means DefaultClusterName.
 	ClusterName string `json:"clusterName,omitempty"`
-	// KindConfig is the path of a kind configuration; "" means the topology
-	// that inroads embeds.
+	// Topology is that of the kind cluster; "" means that of most claims, and with
+	// KindConfig what the nodes tell. Only its claims are proven; "" selects
+	// those of every topology.
+	Topology catalog.Topology `json:"topology,omitempty"`
+	// KindConfig is the path of a kind configuration; "" means the one that
+	// inroads embeds for the topology.
 	KindConfig string `json:"kindConfig,omitempty"`
 	// NodeImage is the kind node image to use; "" lets inroads choose or build.
 	NodeImage string `json:"nodeImage,omitempty"`

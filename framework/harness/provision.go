@@ -38,14 +38,16 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		}
 		return createWith(ctx, p, &undo, release)
 	}
-	config, source, err := kindConfig(o.KindConfig)
+	topology, source, err := kindConfig(o)
 	if err != nil {
 		return nil, release, err
 	}
 	options := kind.Options{
 		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
-		Config:            config,
+		Config:            topology.Config,
 		ConfigSource:      source,
+		Topology:          o.Topology,
+		Files:             topology.Files,
 		NodeImage:         o.NodeImage,
 		KubernetesVersion: o.KubernetesVersion,
 		Images:            o.Images,
@@ -120,19 +122,21 @@ func missing(err error) error {
 	return err
 }
 
-// kindConfig returns the configuration and how messages name it.
-func kindConfig(path string) (config []byte, source string, err error) {
-	if path == "" {
-		return topologies.MultiNode, "the default topology", nil
+// kindConfig returns what the cluster is made from, and how messages name it.
+func kindConfig(o Options) (t topologies.Topology, source string, err error) {
+	if o.KindConfig == "" {
+		name := cmp.Or(string(o.Topology), topologies.MultiNode)
+		t, err = topologies.Get(name)
+		return t, "topology " + name, err
 	}
-	source = fmt.Sprintf("%q", path)
-	if config, err = os.ReadFile(path); err != nil {
+	source = fmt.Sprintf("%q", o.KindConfig)
+	if t.Config, err = os.ReadFile(o.KindConfig); err != nil {
 		if cause := errors.Unwrap(err); cause != nil {
 			err = cause // the path is said already
 		}
-		return nil, "", fmt.Errorf("reading kind configuration %s: %w", source, err)
+		return t, "", fmt.Errorf("reading kind configuration %s: %w", source, err)
 	}
-	return config, source, nil
+	return t, source, nil
 }
 
 // undoStack undoes in the reverse order of doing.

@@ -10,23 +10,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 )
 
 func TestKindConfig(t *testing.T) {
-	if config, source, err := kindConfig(""); err != nil || !strings.Contains(string(config), "kind: Cluster") || source != "the default topology" {
-		t.Errorf("default: %q from %s, error %v", config, source, err)
+	for _, topology := range append(catalog.Topologies(), "") {
+		got, source, err := kindConfig(Options{Topology: topology})
+		if err != nil || !strings.Contains(string(got.Config), "kind: Cluster") || !strings.HasPrefix(source, "topology ") {
+			t.Errorf("topology %q: %q from %s, error %v", topology, got.Config, source, err)
+		}
 	}
 	path := filepath.Join(t.TempDir(), "k.yaml")
-	if _, _, err := kindConfig(path); err == nil || err.Error() != `reading kind configuration "`+path+`": no such file or directory` {
+	if _, _, err := kindConfig(Options{KindConfig: path}); err == nil || err.Error() != `reading kind configuration "`+path+`": no such file or directory` {
 		t.Errorf("no file: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("theirs"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if config, source, err := kindConfig(path); err != nil || string(config) != "theirs" || source != `"`+path+`"` {
-		t.Errorf("a file: %q from %s, error %v", config, source, err)
+	if got, source, err := kindConfig(Options{KindConfig: path}); err != nil || string(got.Config) != "theirs" || source != `"`+path+`"` {
+		t.Errorf("a file: %q from %s, error %v", got.Config, source, err)
 	}
 }
 

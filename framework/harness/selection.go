@@ -8,7 +8,7 @@ import (
 
 // Selects is whether the options ask for the claim.
 func (o Options) Selects(c catalog.Claim) bool {
-	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level)
+	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level) && (o.Topology == "" || c.IsOn(o.Topology))
 }
 
 // Selected returns the claims that the options ask for, sorted by id.

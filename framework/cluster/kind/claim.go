@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 
@@ -28,7 +29,11 @@ const (
 // asked identifies the request.
 func (p *Provider) asked() string {
 	sum := sha256.New()
-	for _, part := range []string{string(p.o.Config), p.o.NodeImage, p.o.KubernetesVersion} {
+	parts := []string{string(p.o.Config), p.o.NodeImage, p.o.KubernetesVersion, string(p.o.Topology)}
+	for _, name := range slices.Sorted(maps.Keys(p.o.Files)) {
+		parts = append(parts, name, string(p.o.Files[name]))
+	}
+	for _, part := range parts {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])

@@ -3,6 +3,7 @@ package kind
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -112,6 +113,18 @@ func (c *clusterConfig) setImage(image string, all bool) {
 	for i := range c.Nodes {
 		if all || c.Nodes[i].Image == "" {
 			c.Nodes[i].Image = image
+		}
+	}
+}
+
+// mountFrom lets the extra mounts of these files be those below the folder.
+func (c *clusterConfig) mountFrom(dir string, files map[string][]byte) {
+	for i := range c.Nodes {
+		for j := range c.Nodes[i].ExtraMounts {
+			m := &c.Nodes[i].ExtraMounts[j]
+			if _, ours := files[m.HostPath]; ours {
+				m.HostPath = filepath.Join(dir, m.HostPath)
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/engine"
@@ -46,6 +47,10 @@ type Options struct {
 	// from, for messages.
 	Config       []byte
 	ConfigSource string
+	// Topology is what the cluster says that it was made for; "" lets its nodes
+	// tell. Files are what the configuration mounts by a relative path.
+	Topology catalog.Topology
+	Files    map[string][]byte
 	// NodeImage is the node image; "" lets the provider choose or build.
 	NodeImage string
 	// KubernetesVersion asks for a node image that inroads builds, of that
@@ -163,6 +168,9 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
 		return cluster.Ref{}, fmt.Errorf("making the folder of cluster %q: %w", p.o.Name, err)
 	}
+	if err := p.writeFiles(config); err != nil {
+		return cluster.Ref{}, err
+	}
 	if err := p.noteNetwork(ctx); err != nil {
 		return cluster.Ref{}, err
 	}
@@ -184,6 +192,7 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	ref := cluster.Ref{
 		Name:       p.o.Name,
 		Provider:   ProviderName,
+		Topology:   p.o.Topology,
 		Kubeconfig: p.kubeconfig(),
 		Context:    "kind-" + p.o.Name,
 		Images:     image.images,
@@ -203,6 +212,23 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	p.logf("cluster %q is ready: Kubernetes %s, nodes: %d; made in %s, ready %s later",
 		ref.Name, ref.KubernetesVersion, len(ref.Nodes), seconds(made), seconds(time.Since(started)-made))
 	return p.override(ref), nil
+}
+
+// writeFiles puts the files of the topology into the cluster's folder, from where
+// the configuration has them mounted.
+func (p *Provider) writeFiles(config *clusterConfig) error {
+	for name, content := range p.o.Files {
+		path := filepath.Join(p.dir(), name)
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, content, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the files of cluster %q: %w", p.o.Name, err)
+		}
+	}
+	config.mountFrom(p.dir(), p.o.Files)
+	return nil
 }
 
 // ownKubectl gives the cluster a kubectl of its own, which stays when the node

@@ -96,12 +96,13 @@ func bindImages(cmd *cobra.Command, o *harness.Options) {
 }
 
 // kindFlags are the flags that only a cluster of kind's has.
-var kindFlags = []string{"name", "kind-config", "node-image", "kubernetes-version", "keep"}
+var kindFlags = []string{"name", "topology", "kind-config", "node-image", "kubernetes-version", "keep"}
 
 // bindKind binds the flags that say what cluster to make.
 func bindKind(cmd *cobra.Command, o *harness.Options) {
 	f := cmd.Flags()
 	f.StringVar(&o.ClusterName, "name", harness.DefaultClusterName, "name of the kind cluster")
+	f.StringVar((*string)(&o.Topology), "topology", "", "topology of the kind cluster, whose claims alone are proven")
 	f.StringVar(&o.KindConfig, "kind-config", "", "kind configuration (default one control plane and one worker)")
 	f.StringVar(&o.NodeImage, "node-image", "", "kind node image (default kind's own, or one that inroads builds)")
 	f.StringVar(&o.KubernetesVersion, "kubernetes-version", "", "version of a node image that inroads builds")
@@ -140,6 +141,11 @@ func (r *runner) check(cmd *cobra.Command) error {
 			}
 		}
 		o.ClusterName = ""
+	}
+	if o.Topology != "" {
+		if err := known("topology", string(o.Topology), topologyNames()); err != nil {
+			return err
+		}
 	}
 	if r.procs < 1 {
 		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")

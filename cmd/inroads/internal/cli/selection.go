@@ -86,6 +86,9 @@ func claimIDs() []string {
 func pathIDs() []string {
 	return ids(catalog.Paths(), func(p catalog.Path) string { return string(p.ID) })
 }
+func topologyNames() []string {
+	return ids(catalog.Topologies(), func(t catalog.Topology) string { return string(t) })
+}
 func levelNames() []string {
 	return ids(catalog.Levels(), func(l catalog.Level) string { return string(l) })
 }
