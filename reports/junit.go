@@ -27,7 +27,7 @@ const (
 )
 
 // JUnit returns the report as JUnit XML in Ginkgo's format: one test case for
-// each claim, named by its id, and one each for a set-up and a clean-up that failed. A
+// each claim, named by Claim.Name, and one each for a set-up and a clean-up that failed. A
 // disproven claim is a failure, an inconclusive one an error, and one that is
 // skipped or not applicable is skipped.
 func (r Report) JUnit() ([]byte, error) {
@@ -48,7 +48,7 @@ func (r Report) JUnit() ([]byte, error) {
 	for _, c := range r.Clusters {
 		suite.Properties.Properties = append(suite.Properties.Properties, reporters.JUnitProperty{
 			Name:  "cluster",
-			Value: fmt.Sprintf("%s %s %s %d nodes", c.Name, c.Provider, c.KubernetesVersion, c.Nodes),
+			Value: strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %d nodes", c.Name, c.Provider, c.Topology, c.KubernetesVersion, c.Nodes)), " "),
 		})
 	}
 	if r.Setup != nil {
@@ -116,13 +116,13 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 		deviates = c.Deviation
 	}
 	tc := reporters.JUnitTestCase{
-		Name:      string(c.ID),
+		Name:      c.Name(),
 		Classname: string(c.Path),
 		Status:    string(c.Verdict),
 		Time:      seconds(time.Duration(c.Duration)),
 		Properties: properties(append([]string{
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
-			"verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code,
+			"topology", string(c.Topology), "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code,
 		}, traceProperties(c.Trace)...)...),
 	}
 	message := clip(c.Reason, maxJUnitMessage)

@@ -43,7 +43,8 @@ type Report struct {
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Clusters    []Cluster `json:"clusters"`
 	Summary     Summary   `json:"summary"`
-	// Claims are the selected claims, sorted by id.
+	// Claims are the selected claims, sorted by id, one for each topology and each
+	// kubectl with which it was put to the test.
 	Claims []Claim `json:"claims"`
 }
 
@@ -92,6 +93,8 @@ type SetupFailure struct {
 type Cluster struct {
 	Name     string `json:"name"`
 	Provider string `json:"provider"`
+	// Topology is what it was made for, or "".
+	Topology catalog.Topology `json:"topology,omitempty"`
 	// KubernetesVersion is what its API server says of itself.
 	KubernetesVersion string `json:"kubernetesVersion"`
 	// Nodes is their number.
@@ -117,12 +120,16 @@ func (s Summary) Total() int {
 
 // Claim is one claim and what the run says of it.
 type Claim struct {
-	ID       catalog.ID      `json:"id"`
-	Path     catalog.PathID  `json:"path"`
-	Level    catalog.Level   `json:"level"`
-	Sentence string          `json:"sentence"`
-	Source   string          `json:"source"`
-	Verdict  catalog.Verdict `json:"verdict"`
+	ID       catalog.ID     `json:"id"`
+	Path     catalog.PathID `json:"path"`
+	Level    catalog.Level  `json:"level"`
+	Sentence string         `json:"sentence"`
+	Source   string         `json:"source"`
+	// Topology is that of the cluster which the run made for it, and Kubectl the
+	// version of the kubectl under test where the run had several; or "".
+	Topology catalog.Topology `json:"topology,omitempty"`
+	Kubectl  string           `json:"kubectl,omitempty"`
+	Verdict  catalog.Verdict  `json:"verdict"`
 	// Reason says why the verdict is another than proven.
 	Reason string `json:"reason,omitempty"`
 	// Deviation is what the page says where a cluster does something else, and
@@ -138,6 +145,19 @@ type Claim struct {
 	Trace []probe.Step `json:"trace,omitempty"`
 	// Steps are the evidence, in the order in which it was taken.
 	Steps []Step `json:"steps,omitempty"`
+}
+
+// Name tells the claim from the same one on another topology, or with another
+// kubectl: its id alone, unless there is more to say.
+func (c Claim) Name() string {
+	name := string(c.ID)
+	if c.Topology != "" && c.Topology != catalog.TopologyMultiNode {
+		name += " on " + string(c.Topology)
+	}
+	if c.Kubectl != "" {
+		name += " with kubectl " + c.Kubectl
+	}
+	return name
 }
 
 // Step is one thing that a spec did and what it observed.
@@ -198,6 +218,9 @@ type Meta struct {
 	// Claims are those that the run was asked for. No other claim appears in
 	// the report.
 	Claims []catalog.Claim
+	// Topology and Kubectl are described with Claim.
+	Topology catalog.Topology
+	Kubectl  string
 }
 
 // Version returns the version of inroads that this binary was built from, as Go
@@ -263,13 +286,57 @@ func assemble(m Meta, judge func(catalog.Claim) Claim) Report {
 	if r.Clusters == nil {
 		r.Clusters = []Cluster{}
 	}
-	slices.SortFunc(r.Clusters, func(a, b Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range m.Claims {
-		r.Claims = append(r.Claims, judge(c))
+		one := judge(c)
+		one.Topology, one.Kubectl = m.Topology, m.Kubectl
+		r.Claims = append(r.Claims, one)
 	}
-	slices.SortFunc(r.Claims, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
+	r.sort()
 	r.count()
 	return r
+}
+
+func (r *Report) sort() {
+	order := catalog.Topologies()
+	slices.SortStableFunc(r.Claims, func(a, b Claim) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(slices.Index(order, a.Topology), slices.Index(order, b.Topology)))
+	})
+	slices.SortFunc(r.Clusters, func(a, b Cluster) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Merge returns one report of the parts of a run, of which there is at least one.
+// Where every part has a set-up failure it has the first of them; where only some
+// have, their claims say so.
+func Merge(parts []Report) Report {
+	out := parts[0]
+	out.Clusters, out.Claims = []Cluster{}, []Claim{}
+	unfinished := false
+	for _, p := range parts {
+		if p.Started.Before(out.Started) {
+			out.Started = p.Started
+		}
+		if p.Finished.After(out.Finished) {
+			out.Finished = p.Finished
+		}
+		for _, c := range p.Clusters {
+			if !slices.Contains(out.Clusters, c) {
+				out.Clusters = append(out.Clusters, c)
+			}
+		}
+		out.Claims = append(out.Claims, p.Claims...)
+		out.Interrupted = out.Interrupted || p.Interrupted
+		out.CleanUp = cmp.Or(out.CleanUp, p.CleanUp)
+		unfinished = unfinished || p.Result == Unfinished
+		if p.Setup == nil {
+			out.Setup = nil
+		}
+	}
+	out.sort()
+	out.count()
+	if unfinished {
+		out.Result = Unfinished
+	}
+	return out
 }
 
 // count sets the summary and the result from the claims.

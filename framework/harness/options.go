@@ -43,7 +43,10 @@ type Options struct {
 	Images cluster.Images `json:"images"`
 	// Artifacts is the folder of reports; "" means DefaultArtifacts.
 	Artifacts string `json:"artifacts,omitempty"`
-	// Claims, Paths and Levels select what is proven; each empty means all.
+	// Claims, Paths and Levels select what is proven; each empty means all. Without
+	// Page those that need another topology than most are proven only where
+	// Claims names them, or Topology is theirs.
+	Page   bool             `json:"page,omitempty"`
 	Claims []catalog.ID     `json:"claims,omitempty"`
 	Paths  []catalog.PathID `json:"paths,omitempty"`
 	Levels []catalog.Level  `json:"levels,omitempty"`

@@ -93,6 +93,22 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 	return createWith(ctx, p, &undo, release)
 }
 
+// NodesOf is how many nodes the cluster of the options has, 0 for one that is
+// there, or of a configuration that cannot be read.
+func NodesOf(o Options) int {
+	if o.Existing() {
+		return 0
+	}
+	t, source, err := kindConfig(o)
+	if err != nil {
+		return 0
+	}
+	return kind.Nodes(t.Config, source)
+}
+
+// Room is for how many nodes this machine has room at a time, at least one.
+func Room() int { return kind.Room() }
+
 // createWith makes the cluster, whose removal is registered first.
 func createWith(ctx context.Context, p cluster.Provider, undo *undoStack, release func(context.Context) error) ([]cluster.Ref, func(context.Context) error, error) {
 	var made *cluster.Ref

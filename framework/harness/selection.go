@@ -8,7 +8,30 @@ import (
 
 // Selects is whether the options ask for the claim.
 func (o Options) Selects(c catalog.Claim) bool {
-	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level) && (o.Topology == "" || c.IsOn(o.Topology))
+	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level) && o.reaches(c)
+}
+
+// reaches is whether the claim is proven on a topology of the run.
+func (o Options) reaches(c catalog.Claim) bool {
+	if o.Topology != "" {
+		return c.IsOn(o.Topology)
+	}
+	return o.Page || c.IsOn(catalog.TopologyMultiNode) || slices.Contains(o.Claims, c.ID)
+}
+
+// Topologies returns those of the clusters that the run makes, each of which has
+// a selected claim. A cluster that is there, or of a configuration of the user's,
+// has the one that it has: "".
+func (o Options) Topologies() []catalog.Topology {
+	if o.Topology != "" || o.Existing() || o.KindConfig != "" {
+		return []catalog.Topology{o.Topology}
+	}
+	return slices.DeleteFunc(catalog.Topologies(), func(t catalog.Topology) bool {
+		return !slices.ContainsFunc(o.Selected(), func(c catalog.Claim) bool {
+			// A claim that most clusters will do for needs the others only for the page.
+			return c.IsOn(t) && (o.Page || t == catalog.TopologyMultiNode || !c.IsOn(catalog.TopologyMultiNode))
+		})
+	})
 }
 
 // Selected returns the claims that the options ask for, sorted by id.

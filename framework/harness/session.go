@@ -210,6 +210,12 @@ func isLoopback(host string) bool {
 }
 
 func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
+	// A run that makes its clusters has none of another topology than it wants.
+	if on := c.On(); run.options.Topology == "" && !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(s.ref.Topology) {
+		reason := fmt.Sprintf("needs topology %s: the cluster was not made for it", on[0])
+		note(catalog.NotApplicable, reason)
+		ginkgo.Skip(reason)
+	}
 	for _, f := range c.Needs {
 		if why := s.missing(ctx, f); why != "" {
 			reason := fmt.Sprintf("needs %s: %s", f, why)

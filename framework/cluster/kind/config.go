@@ -128,3 +128,12 @@ func (c *clusterConfig) mountFrom(dir string, files map[string][]byte) {
 		}
 	}
 }
+
+// Nodes is how many nodes the configuration has, 0 where it cannot be read.
+func Nodes(config []byte, source string) int {
+	c, err := parseConfig(config, source)
+	if err != nil {
+		return 0
+	}
+	return len(c.Nodes)
+}

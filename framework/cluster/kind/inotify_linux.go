@@ -21,15 +21,44 @@ const (
 // many nodes, which then end as they start, without a word of why; it is empty
 // when there are enough, or when that cannot be told.
 func inotifyShortage(nodes int) string {
-	limit, err := os.ReadFile(inotifyLimit)
-	if err != nil {
-		return ""
-	}
-	most, err := strconv.Atoi(strings.TrimSpace(string(limit)))
-	if err != nil {
+	most, known := inotifyMost()
+	if !known {
 		return ""
 	}
 	return shortage(most, inotifyInstances(), nodes)
+}
+
+// inotifyMost is how many instances a user may have; false where that cannot be
+// told.
+func inotifyMost() (int, bool) {
+	limit, err := os.ReadFile(inotifyLimit)
+	if err != nil {
+		return 0, false
+	}
+	most, err := strconv.Atoi(strings.TrimSpace(string(limit)))
+	return most, err == nil
+}
+
+// inotifyFree is how many of them are free.
+func inotifyFree() (int, bool) {
+	most, known := inotifyMost()
+	return max(0, most-inotifyInstances()), known
+}
+
+// availableMemory is how many bytes the kernel thinks that programs may take
+// without swapping.
+func availableMemory() (uint64, bool) {
+	meminfo, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(meminfo)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "MemAvailable:" {
+			kilobytes, err := strconv.ParseUint(f[1], 10, 64)
+			return kilobytes << 10, err == nil
+		}
+	}
+	return 0, false
 }
 
 func shortage(most, used, nodes int) string {

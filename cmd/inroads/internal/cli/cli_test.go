@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 		{"misspelt claim", []string{"list", "--claim", first + "x"}, `inroads: no claim "` + first + `x"; did you mean "` + first + `"`},
 		{"misspelt path", []string{"run", "--path", "kubectl-prxy"}, `inroads: no path "kubectl-prxy"; did you mean "kubectl-proxy"? 'inroads list' prints them`},
 		{"unknown level", []string{"run", "--level", "basic"}, `inroads: no level "basic"; there are core, linked, extended`},
-		{"unknown profile", []string{"run", "--profile", "all"}, `inroads: no profile "all"; there is "core"`},
+		{"unknown profile", []string{"run", "--profile", "all"}, `inroads: no profile "all"; there are core, page`},
 		{"nothing selected", []string{"run", "--claim", first, "--level", "extended"}, `inroads: no claim is all of what --claim, --path and --level ask for; 'inroads list'`},
 		{"two clusters", []string{"run", "--kubeconfig", "x", "--name", "y"}, `inroads: --name is of a cluster that inroads makes, --kubeconfig and --context are of one that is there; drop one of them`},
 		{"no processes", []string{"run", "--procs", "0"}, `inroads: --procs is 0; give 1 or more`},

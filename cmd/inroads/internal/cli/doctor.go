@@ -40,7 +40,7 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 			return examineCluster(cmd.Context(), s.Out, o, format)
 		},
 	}
-	sel.bind(cmd)
+	sel.bind(cmd, ProfileCore)
 	bindCluster(cmd, &o)
 	bindImages(cmd, &o)
 	cmd.Flags().StringVarP(&format, "output", "o", formatTable, "table or json")

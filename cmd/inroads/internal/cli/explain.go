@@ -110,6 +110,7 @@ func explain(out io.Writer, c catalog.Claim) error {
 	if len(c.Needs) > 0 {
 		fmt.Fprintf(w, "needs\t%s\n", join(c.Needs))
 	}
+	fmt.Fprintf(w, "on topology\t%s\n", join(c.On()))
 	fmt.Fprintf(w, "takes at most\t%s\n", c.Bound())
 	for i, f := range c.Faults {
 		head := ""

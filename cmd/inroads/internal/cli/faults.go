@@ -66,7 +66,7 @@ matrix could not be run, or a fault not be healed.`,
 			return m.run(cmd)
 		},
 	}
-	sel.bind(cmd)
+	sel.bind(cmd, ProfileCore)
 	o, f := &m.options, cmd.Flags()
 	bindCluster(cmd, o)
 	bindKind(cmd, o)
@@ -138,6 +138,9 @@ func (m *matrixRun) run(cmd *cobra.Command) error {
 	if !m.options.Existing() && m.breakCluster != "" {
 		return usage("--break-cluster is of a cluster that is there", "give --kubeconfig or --context too")
 	}
+	if m.options.Topology == "" && !m.options.Existing() && m.options.KindConfig == "" {
+		m.options.Topology = catalog.TopologyMultiNode
+	}
 	ctx := cmd.Context()
 	refs, release, err := harness.Provision(ctx, m.options, m.streams.Out)
 	if err == nil && m.options.Existing() && m.breakCluster != refs[0].Context {
@@ -190,9 +193,9 @@ func preflight(ctx context.Context, ref cluster.Ref) (probe.Trace, time.Duration
 // specs is one run of claims, without its preflight: a matrix is to show that
 // the claims themselves notice.
 func (m *matrixRun) specs(ctx context.Context, ref cluster.Ref, env []string, claims []catalog.ID, artifacts string) (reports.Report, time.Duration, error) {
-	o := harness.Options{Clusters: []cluster.Ref{ref}, Claims: claims, Artifacts: artifacts}
+	o := harness.Options{Clusters: []cluster.Ref{ref}, Claims: claims, Topology: m.options.Topology, Artifacts: artifacts}
 	r := &runner{
-		streams: Streams{Out: io.Discard, Err: io.Discard}, options: o, procs: m.procs, now: time.Now, env: env,
+		streams: Streams{Out: io.Discard, Err: io.Discard}, options: o, procs: m.procs, now: time.Now, env: env, tally: &tally{},
 		specs: func(ctx context.Context, o parallel.Options) error {
 			// Alone in this process a suite could be run once.
 			o.Procs = max(o.Procs, 2)
@@ -205,9 +208,6 @@ func (m *matrixRun) specs(ctx context.Context, ref cluster.Ref, env []string, cl
 	var starting time.Duration
 	r.heard = func(e reports.Event) {
 		once.Do(func() { starting = max(0, time.Since(began)-time.Duration(e.Duration)) })
-	}
-	if err := reports.Write(artifacts, reports.Placeholder(r.meta)); err != nil {
-		return reports.Report{}, 0, err
 	}
 	report := r.prove(ctx)
 	if report.Setup != nil {

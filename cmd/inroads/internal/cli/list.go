@@ -48,7 +48,7 @@ that must turn it red.`,
 			return writeClaims(s.Out, o.Selected(), format, verdicts)
 		},
 	}
-	sel.bind(cmd)
+	sel.bind(cmd, ProfilePage)
 	cmd.Flags().StringVar(&artifacts, "report", "", "folder of the reports of a run, to print its verdicts too")
 	_ = cmd.MarkFlagDirname("report")
 	formats := []string{formatTable, formatJSON, formatMarkdown}
@@ -57,8 +57,15 @@ that must turn it red.`,
 	return cmd
 }
 
+// column is what a run said of the claims on one topology and with one kubectl.
+type column struct {
+	// name is "verdict" where there is one column.
+	name     string
+	verdicts map[catalog.ID]catalog.Verdict
+}
+
 // verdictsOf returns what a run said of each claim, nil without a folder.
-func verdictsOf(artifacts string) (map[catalog.ID]catalog.Verdict, error) {
+func verdictsOf(artifacts string) ([]column, error) {
 	if artifacts == "" {
 		return nil, nil
 	}
@@ -66,28 +73,36 @@ func verdictsOf(artifacts string) (map[catalog.ID]catalog.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdicts := map[catalog.ID]catalog.Verdict{}
+	columns := []column{}
 	for _, c := range report.Claims {
-		verdicts[c.ID] = c.Verdict
+		name := strings.TrimSpace(string(c.Topology) + " " + c.Kubectl)
+		i := slices.IndexFunc(columns, func(of column) bool { return of.name == name })
+		if i < 0 {
+			i = len(columns)
+			columns = append(columns, column{name, map[catalog.ID]catalog.Verdict{}})
+		}
+		columns[i].verdicts[c.ID] = c.Verdict
 	}
-	return verdicts, nil
+	if len(columns) == 1 {
+		columns[0].name = "verdict"
+	}
+	return columns, nil
 }
 
-// writeClaims prints the claims and, unless verdicts is nil, what a run said of
-// each.
-func writeClaims(out io.Writer, claims []catalog.Claim, format string, verdicts map[catalog.ID]catalog.Verdict) error {
+// writeClaims prints the claims and what a run said of each, in as many columns.
+func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns []column) error {
 	switch format {
 	case formatTable:
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		head := []string{"CLAIM", "LEVEL", "PATH", "EXPECTED", "SENTENCE"}
-		if verdicts != nil {
-			head = slices.Insert(head, 1, "VERDICT")
+		for i, of := range columns {
+			head = slices.Insert(head, 1+i, strings.ToUpper(of.name))
 		}
 		fmt.Fprintln(w, strings.Join(head, "\t"))
 		for _, c := range claims {
 			row := []string{string(c.ID), string(c.Level), string(c.Path), string(c.Expect), c.Sentence}
-			if verdicts != nil {
-				row = slices.Insert(row, 1, verdictIn(verdicts, c.ID))
+			for i, of := range columns {
+				row = slices.Insert(row, 1+i, of.of(c))
 			}
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
@@ -96,29 +111,33 @@ func writeClaims(out io.Writer, claims []catalog.Claim, format string, verdicts 
 		rows := make([]claimRow, 0, len(claims))
 		for _, c := range claims {
 			row := rowOf(c)
-			row.Verdict = verdicts[c.ID]
+			for _, of := range columns {
+				if v := of.verdicts[c.ID]; v != "" {
+					row.Verdicts = append(row.Verdicts, verdictRow{of.name, v})
+				}
+			}
 			rows = append(rows, row)
 		}
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(rows)
 	case formatMarkdown:
-		writeMarkdown(out, claims, verdicts)
+		writeMarkdown(out, claims, columns)
 		return nil
 	default:
 		return usage(fmt.Sprintf("no output format %q", format), "there are table, json and markdown")
 	}
 }
 
-// verdictIn is what the run said of the claim, in words.
-func verdictIn(verdicts map[catalog.ID]catalog.Verdict, id catalog.ID) string {
-	return cmp.Or(string(verdicts[id]), "not in the report")
+// of is what the run said of the claim, in words.
+func (of column) of(c catalog.Claim) string {
+	return cmp.Or(string(of.verdicts[c.ID]), "–")
 }
 
-func writeMarkdown(out io.Writer, claims []catalog.Claim, verdicts map[catalog.ID]catalog.Verdict) {
+func writeMarkdown(out io.Writer, claims []catalog.Claim, columns []column) {
 	head := []string{"claim", "level", "path", "says", "needs", "rights of the user", "disproven by"}
-	if verdicts != nil {
-		head = append(head, "verdict")
+	for _, of := range columns {
+		head = append(head, of.name)
 	}
 	fmt.Fprintln(out, "| "+strings.Join(head, " | ")+" |\n|"+strings.Repeat(" --- |", len(head)))
 	for _, c := range claims {
@@ -135,16 +154,27 @@ func writeMarkdown(out io.Writer, claims []catalog.Claim, verdicts map[catalog.I
 		}
 		row := []string{
 			fmt.Sprintf("[`%s`](%s)", c.ID, c.Source.URL()), string(c.Level), string(c.Path), says,
-			cmp.Or(join(c.Needs), "–"), cmp.Or(strings.Join(rights, ", "), "–"), strings.Join(faults, ", "),
+			cmp.Or(join(needsOf(c)), "–"), cmp.Or(strings.Join(rights, ", "), "–"), strings.Join(faults, ", "),
 		}
-		if verdicts != nil {
-			row = append(row, verdictIn(verdicts, c.ID))
+		for _, of := range columns {
+			row = append(row, of.of(c))
 		}
 		for i := range row {
 			row[i] = strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row[i])
 		}
 		fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")
 	}
+}
+
+// needsOf returns what the claim needs, with the topologies that it names.
+func needsOf(c catalog.Claim) (needs []string) {
+	for _, f := range c.Needs {
+		needs = append(needs, string(f))
+	}
+	if len(c.Topologies) > 0 {
+		needs = append(needs, "topology "+strings.ReplaceAll(join(c.Topologies), ", ", " or "))
+	}
+	return needs
 }
 
 // claimRow is a claim as list prints it in JSON.
@@ -157,11 +187,19 @@ type claimRow struct {
 	Expect    catalog.Outcome   `json:"expect"`
 	Deviation string            `json:"deviation,omitempty"`
 	Needs     []catalog.Feature `json:"needs,omitempty"`
+	// Topologies are those of the clusters that it is proven on.
+	Topologies []catalog.Topology `json:"topologies"`
 	// Rights are what the user must be allowed to do, in words.
 	Rights []string   `json:"rights,omitempty"`
 	Faults []faultRow `json:"faults"`
-	// Verdict is what the run of --report said.
-	Verdict catalog.Verdict `json:"verdict,omitempty"`
+	// Verdicts are what the run of --report said.
+	Verdicts []verdictRow `json:"verdicts,omitempty"`
+}
+
+type verdictRow struct {
+	// Of is the topology and the kubectl, where the run had several.
+	Of      string          `json:"of"`
+	Verdict catalog.Verdict `json:"verdict"`
 }
 
 type faultRow struct {
@@ -174,7 +212,7 @@ type faultRow struct {
 func rowOf(c catalog.Claim) claimRow {
 	row := claimRow{
 		ID: c.ID, Path: c.Path, Level: c.Level, Sentence: c.Sentence, Source: c.Source.URL(),
-		Expect: c.Expect, Deviation: c.Deviation, Needs: c.Needs, Faults: []faultRow{},
+		Expect: c.Expect, Deviation: c.Deviation, Needs: c.Needs, Topologies: c.On(), Faults: []faultRow{},
 	}
 	for _, r := range catalog.RightsOf([]catalog.Claim{c}) {
 		row.Rights = append(row.Rights, r.String())

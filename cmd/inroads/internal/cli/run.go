@@ -30,6 +30,7 @@ const (
 	releaseTime = 3 * time.Minute
 
 	stagePreflight = "preflight"
+	stageReports   = "writing the reports"
 	stageCluster   = "making the cluster"
 	stageSpecs     = "running the specs"
 )
@@ -46,6 +47,7 @@ func newRun(s Streams) *cobra.Command {
 	}
 	var sel selection
 	var dryRun bool
+	var kubectls []string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Prove the claims on a cluster",
@@ -60,18 +62,27 @@ junit.xml, are in the artifacts folder however the run ends.`,
 			if err := r.check(cmd); err != nil {
 				return err
 			}
+			for i := range kubectls {
+				if err := absolute(&kubectls[i]); err != nil {
+					return err
+				}
+			}
 			if dryRun {
 				return writeClaims(s.Out, r.options.Selected(), formatTable, nil)
+			}
+			var err error
+			if r.kubectls, err = findKubectls(cmd.Context(), kubectls); err != nil {
+				return err
 			}
 			return r.run(cmd.Context())
 		},
 	}
-	sel.bind(cmd)
+	sel.bind(cmd, ProfileCore)
 	o, f := &r.options, cmd.Flags()
 	bindCluster(cmd, o)
 	bindKind(cmd, o)
 	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side")
-	f.StringVar(&o.Kubectl, "kubectl", "", "the kubectl under test (default the node image's, or the one in PATH)")
+	f.StringArrayVar(&kubectls, "kubectl", nil, "the kubectl under test; given several times, all is proven with each (default the node image's, or the one in PATH)")
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
 	bindImages(cmd, o)
 	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
@@ -119,6 +130,10 @@ type runner struct {
 	look      func(context.Context, harness.Options) harness.Findings
 	provision func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
 	specs     func(context.Context, parallel.Options) error
+	// kubectls are those under test, at least one.
+	kubectls []kubectl
+	// name is what the lines about a part of the run begin with, or "".
+	name string
 	// env is what the specs' processes get beside this one's environment, and
 	// heard is called for each verdict, when set.
 	env   []string
@@ -126,8 +141,8 @@ type runner struct {
 
 	started time.Time
 	meta    reports.Meta
-	// told counts the verdicts that were printed.
-	told int
+	// tally is of the run as a whole.
+	tally *tally
 }
 
 // check finds what contradicts itself on the command line, and makes paths
@@ -160,57 +175,20 @@ func (r *runner) check(cmd *cobra.Command) error {
 		}
 		*path = abs
 	}
-	if strings.ContainsRune(o.Kubectl, filepath.Separator) {
-		abs, err := filepath.Abs(o.Kubectl)
-		if err != nil {
-			return unable(fmt.Errorf("resolving %q: %w", o.Kubectl, err), "")
-		}
-		o.Kubectl = abs
-	}
-	return nil
+	return absolute(&o.Kubectl)
 }
 
-// run proves the claims. Whatever happens, there is a report that says so.
-func (r *runner) run(ctx context.Context) error {
-	r.started = r.now()
-	r.meta = r.options.Meta(nil)
-	r.meta.Started = r.started
-	if err := reports.Write(r.options.Artifacts, reports.Placeholder(r.meta)); err != nil {
-		return unable(err, "give another folder with --artifacts")
+// absolute makes the path of a program absolute; a bare name stays one.
+func absolute(program *string) error {
+	if !strings.ContainsRune(*program, filepath.Separator) {
+		return nil
 	}
-	report, left := r.answer(ctx)
-	report.Interrupted = report.Interrupted || ctx.Err() != nil
-	return r.conclude(report, left)
-}
-
-// answer returns the report of the run, and what it made and could not remove,
-// or "".
-func (r *runner) answer(ctx context.Context) (report reports.Report, left string) {
-	if r.options.Existing() {
-		if failure := r.preflight(ctx); failure != nil {
-			return r.unable(ctx, *failure), ""
-		}
-	}
-	release, err := r.provide(ctx)
-	defer func() { left = r.release(ctx, release) }()
+	abs, err := filepath.Abs(*program)
 	if err != nil {
-		return r.unable(ctx, reports.SetupFailure{Stage: stageCluster, Message: err.Error()}), ""
+		return unable(fmt.Errorf("resolving %q: %w", *program, err), "")
 	}
-	if !r.options.Existing() {
-		if failure := r.preflight(ctx); failure != nil {
-			return r.unable(ctx, *failure), ""
-		}
-	}
-	return r.prove(ctx), ""
-}
-
-// unable returns the report of a run that did not get to its claims. A run that
-// was interrupted needs no other reason.
-func (r *runner) unable(ctx context.Context, f reports.SetupFailure) reports.Report {
-	if ctx.Err() != nil {
-		return reports.Stopped(r.meta)
-	}
-	return reports.Unable(r.meta, f)
+	*program = abs
+	return nil
 }
 
 // preflight looks whether the run can go on, and has the claims skipped that the
@@ -237,7 +215,7 @@ func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
 // provide gets the clusters. What it returns removes them again, also when
 // there is an error.
 func (r *runner) provide(ctx context.Context) (func(context.Context) error, error) {
-	refs, release, err := r.provision(ctx, r.options, r.streams.Out)
+	refs, release, err := r.provision(ctx, r.options, r.lines())
 	r.options.Clusters = refs
 	started := r.meta.Started
 	r.meta = r.options.Meta(refs)
@@ -264,15 +242,21 @@ func (r *runner) prove(ctx context.Context) reports.Report {
 	if ctx.Err() != nil {
 		return reports.Stopped(r.meta)
 	}
-	err := r.runSpecs(ctx)
+	err := reports.Write(r.options.Artifacts, reports.Placeholder(r.meta))
+	if err == nil {
+		err = r.runSpecs(ctx)
+	}
 	report, loadErr := reports.Load(r.options.Artifacts)
 	if loadErr == nil && report.Result != reports.Unfinished {
+		for i := range report.Claims {
+			report.Claims[i].Kubectl = r.meta.Kubectl
+		}
 		return report
 	}
 	if err == nil {
 		err = errors.New("they ended without a report")
 	}
-	return r.unable(ctx, reports.SetupFailure{
+	return stoppedOr(ctx, r.meta, reports.SetupFailure{
 		Stage:   stageSpecs,
 		Message: fmt.Sprintf("%v; see %s", err, filepath.Join(r.options.Artifacts, logFile)),
 	})
@@ -292,6 +276,10 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	}
 	claims := len(r.options.Selected())
 	procs := min(r.procs, claims)
+	if r.name != "" {
+		// In this process a suite could be run once.
+		procs = max(procs, 2)
+	}
 	r.progress("specs: proving %d claims, %d at a time", claims, procs)
 	dir, remove, err := newWorkDir()
 	if err != nil {
@@ -302,7 +290,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 		if r.heard != nil {
 			r.heard(e)
 		}
-		r.tell(e, claims)
+		r.tell(e)
 	})
 	if err != nil {
 		return err

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,15 +70,20 @@ func brokenAtDial(context.Context, harness.Options) harness.Findings {
 	return harness.Findings{Trace: probe.Trace{Steps: []probe.Step{{Hop: catalog.HopDial, State: probe.Broken, Target: "127.0.0.1:1", Code: probe.DialRefused}}}}
 }
 
-// report does what the specs do: it tells each verdict and writes the report.
-func (f *fixture) report(o parallel.Options, verdicts ...catalog.Verdict) error {
-	env := map[string]string{}
+// optionsIn returns the options that the specs are given, with their environment.
+func optionsIn(o parallel.Options) (options harness.Options, env map[string]string, err error) {
+	env = map[string]string{}
 	for _, kv := range o.Env {
 		name, value, _ := strings.Cut(kv, "=")
 		env[name] = value
 	}
-	var options harness.Options
-	if err := json.Unmarshal([]byte(env[harness.EnvOptions]), &options); err != nil {
+	return options, env, json.Unmarshal([]byte(env[harness.EnvOptions]), &options)
+}
+
+// report does what the specs do: it tells each verdict and writes the report.
+func (f *fixture) report(o parallel.Options, verdicts ...catalog.Verdict) error {
+	options, env, err := optionsIn(o)
+	if err != nil {
 		return err
 	}
 	r := reports.Placeholder(options.Meta(options.Clusters))
@@ -220,7 +227,7 @@ func TestRun(t *testing.T) {
 					}
 				}
 				f.specs = func(_ context.Context, o parallel.Options) error {
-					if f.options.Forbidden[f.claims[1].ID] == "" {
+					if options, _, err := optionsIn(o); err != nil || options.Forbidden[f.claims[1].ID] == "" {
 						t.Error("the specs do not know which claims to skip")
 					}
 					return f.report(o, catalog.Proven, catalog.Proven)
@@ -268,6 +275,75 @@ func TestRun(t *testing.T) {
 				t.Errorf("the report says %+v, set-up %+v, summary %+v", report.Result, report.Setup, report.Summary)
 			}
 		})
+	}
+}
+
+// TestRunOfParts proves that a run over several topologies and kubectls has one
+// report of all of them, of which one that does not come up takes nothing.
+func TestRunOfParts(t *testing.T) {
+	f := newFixture(t)
+	f.options.Page = true
+	var mu sync.Mutex
+	var names []string
+	f.provision = func(_ context.Context, o harness.Options, _ io.Writer) ([]cluster.Ref, func(context.Context) error, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		names = append(names, o.ClusterName)
+		if o.Topology != catalog.TopologyMultiNode {
+			return nil, nil, errors.New("no such luck")
+		}
+		return []cluster.Ref{{Name: "made", Topology: o.Topology}}, f.release, nil
+	}
+	f.kubectls = []kubectl{{"/old", "v1.36.3"}, {"/new", "v1.37.2"}}
+	f.options.ClusterName = "x"
+	f.options.Claims = nil
+	f.specs = func(_ context.Context, o parallel.Options) error {
+		options, _, err := optionsIn(o)
+		if err != nil {
+			return err
+		}
+		verdict := catalog.Proven
+		if options.Kubectl == "/old" {
+			verdict = catalog.Disproven
+		}
+		return f.report(o, slices.Repeat([]catalog.Verdict{verdict}, len(options.Selected()))...)
+	}
+	var exit *exitError
+	if err := f.run(t.Context()); !errors.As(err, &exit) || exit.code != ExitDisproven {
+		t.Errorf("ended with %v", err)
+	}
+	report, err := reports.Load(f.options.Artifacts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, topology := range f.options.Topologies() {
+		o := f.options
+		o.Topology = topology
+		for _, k := range f.kubectls {
+			for _, c := range o.Selected() {
+				want++
+				i := slices.IndexFunc(report.Claims, func(got reports.Claim) bool {
+					return got.ID == c.ID && got.Topology == topology && got.Kubectl == k.version
+				})
+				switch {
+				case i < 0:
+					t.Fatalf("nothing of %s on %s with %s", c.ID, topology, k.version)
+				case topology != catalog.TopologyMultiNode:
+					if got := report.Claims[i]; got.Verdict != catalog.Inconclusive || !strings.Contains(got.Reason, "no such luck") {
+						t.Errorf("%s: %s, %s", got.Name(), got.Verdict, got.Reason)
+					}
+				case (report.Claims[i].Verdict == catalog.Proven) != (k.path == "/new"):
+					t.Errorf("%s: %s", report.Claims[i].Name(), report.Claims[i].Verdict)
+				}
+			}
+		}
+	}
+	if len(report.Claims) != want || report.Setup != nil || f.released != 1 {
+		t.Errorf("%d claims, want %d; set-up %+v; removed %d times", len(report.Claims), want, report.Setup, f.released)
+	}
+	if slices.Sort(names); !slices.Contains(names, "x") || len(names) != len(f.options.Topologies()) {
+		t.Errorf("clusters %q", names)
 	}
 }
 

@@ -12,8 +12,15 @@ import (
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
 
-// ProfileCore is the one profile so far: every claim of the catalogue.
-const ProfileCore = "core"
+const (
+	// ProfileCore is every claim that one control plane and one worker will do
+	// for.
+	ProfileCore = "core"
+	// ProfilePage is every claim of the catalogue, on every topology that it names.
+	ProfilePage = "page"
+)
+
+func profiles() []string { return []string{ProfileCore, ProfilePage} }
 
 // selection is which claims a command is about.
 type selection struct {
@@ -21,16 +28,16 @@ type selection struct {
 	profile               string
 }
 
-func (s *selection) bind(cmd *cobra.Command) {
+func (s *selection) bind(cmd *cobra.Command, profile string) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.claims, "claim", nil, "id of a claim; may be repeated (default all)")
 	f.StringSliceVar(&s.paths, "path", nil, "id of a path; may be repeated (default all)")
 	f.StringSliceVar(&s.levels, "level", nil, "core, linked or extended; may be repeated (default all)")
-	f.StringVar(&s.profile, "profile", ProfileCore, "set of claims to choose from")
+	f.StringVar(&s.profile, "profile", profile, "core, what one control plane and one worker will do for, or page, on every topology")
 	complete(cmd, "claim", claimIDs)
 	complete(cmd, "path", pathIDs)
 	complete(cmd, "level", levelNames)
-	complete(cmd, "profile", func() []string { return []string{ProfileCore} })
+	complete(cmd, "profile", profiles)
 }
 
 func complete(cmd *cobra.Command, flag string, values func() []string) {
@@ -42,9 +49,10 @@ func complete(cmd *cobra.Command, flag string, values func() []string) {
 
 // apply puts the selection into the options.
 func (s *selection) apply(o *harness.Options) error {
-	if s.profile != ProfileCore {
-		return usage(fmt.Sprintf("no profile %q", s.profile), fmt.Sprintf("there is %q", ProfileCore))
+	if err := known("profile", s.profile, profiles()); err != nil {
+		return err
 	}
+	o.Page = s.profile == ProfilePage
 	for _, id := range s.claims {
 		if err := known("claim", id, claimIDs()); err != nil {
 			return err
@@ -74,7 +82,7 @@ func known(what, value string, values []string) error {
 		return nil
 	}
 	next := "'inroads list' prints them"
-	if what == "level" {
+	if what == "level" || what == "profile" || what == "topology" {
 		next = "there are " + strings.Join(values, ", ")
 	}
 	return usage(fmt.Sprintf("no %s %q", what, value), suggest(value, values)+next)

@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
@@ -15,15 +17,55 @@ import (
 // verdictWidth is that of the longest verdict, "not applicable".
 const verdictWidth = 14
 
-// progress prints one line about the run as a whole.
+// tally counts the verdicts that were printed.
+type tally struct {
+	mu       sync.Mutex
+	told, of int
+}
+
+func (t *tally) next() (told, of int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.told++
+	return t.told, t.of
+}
+
+// lines is where the lines about this part of the run go.
+func (r *runner) lines() io.Writer {
+	if r.name == "" {
+		return r.streams.Out
+	}
+	return prefixed{r.streams.Out, r.name + ": "}
+}
+
+// prefixed writes what is one or more lines at a time with a prefix each.
+type prefixed struct {
+	out    io.Writer
+	prefix string
+}
+
+func (p prefixed) Write(b []byte) (int, error) {
+	var out strings.Builder
+	for line := range strings.Lines(string(b)) {
+		out.WriteString(p.prefix + line)
+	}
+	_, err := io.WriteString(p.out, out.String())
+	return len(b), err
+}
+
+// progress prints one line about the run, or a part of it.
 func (r *runner) progress(format string, args ...any) {
-	fmt.Fprintln(r.streams.Out, oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(r.lines(), oneLine(fmt.Sprintf(format, args...)))
 }
 
 // tell prints the verdict of one claim as soon as it is known.
-func (r *runner) tell(e reports.Event, of int) {
-	r.told++
-	line := fmt.Sprintf("[%*d/%d] %-*s %s (%s)", len(fmt.Sprint(of)), r.told, of, verdictWidth, e.Verdict, e.Claim, e.Duration)
+func (r *runner) tell(e reports.Event) {
+	told, of := r.tally.next()
+	name := string(e.Claim)
+	if r.name != "" {
+		name += " on " + r.name
+	}
+	line := fmt.Sprintf("[%*d/%d] %-*s %s (%s)", len(fmt.Sprint(of)), told, of, verdictWidth, e.Verdict, name, e.Duration)
 	if e.Verdict != catalog.Proven && e.Reason != "" {
 		line += ": " + firstLine(e.Reason)
 	}
@@ -88,7 +130,7 @@ func (r *runner) summarize(report reports.Report) {
 		fmt.Fprintln(out, line)
 	}
 	for _, c := range report.Clusters {
-		fmt.Fprintf(out, "cluster: %s (%s), Kubernetes %s, %d nodes\n", c.Name, c.Provider, c.KubernetesVersion, c.Nodes)
+		fmt.Fprintf(out, "cluster: %s (%s), Kubernetes %s, %d nodes\n", c.Name, strings.TrimSpace(c.Provider+" "+special(c.Topology)), c.KubernetesVersion, c.Nodes)
 	}
 	took := report.Finished.Sub(report.Started).Round(time.Second)
 	fmt.Fprintf(out, "claims: %d of %d proven in %s, %d disproven, %d inconclusive, %d skipped, %d not applicable; report is %s\n",
@@ -101,6 +143,14 @@ func (r *runner) summarize(report reports.Report) {
 		fmt.Fprintln(out, "next: "+next)
 	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.Proven, s.Disproven+s.Inconclusive, s.Skipped+s.NotApplicable)
+}
+
+// special names a topology that is not that of most claims.
+func special(t catalog.Topology) string {
+	if t == catalog.TopologyMultiNode {
+		return ""
+	}
+	return string(t)
 }
 
 // manyAlike is from how many claims on one reason is told once for all.
@@ -122,13 +172,13 @@ func remarks(claims []reports.Claim) []string {
 		why := cause{c.Verdict, c.Reason}
 		switch n := alike[why]; {
 		case c.Deviates:
-			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, c.ID, oneLine(c.Deviation)))
+			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, c.Name(), oneLine(c.Deviation)))
 		case c.Verdict == catalog.Proven || n == 0:
 		case n >= manyAlike:
 			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s", verdictWidth, c.Verdict, n, oneLine(c.Reason)))
 			alike[why] = 0
 		default:
-			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.ID, blame(c), indented(c.Reason)))
+			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.Name(), blame(c), indented(c.Reason)))
 		}
 	}
 	return lines

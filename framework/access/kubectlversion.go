@@ -1,0 +1,26 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+
+	"k8s.io/apimachinery/pkg/version"
+)
+
+// KubectlVersion returns the version that a kubectl says of itself ("v1.37.2").
+// It asks no cluster.
+func KubectlVersion(ctx context.Context, kubectl string) (string, error) {
+	out, err := exec.CommandContext(ctx, kubectl, "version", "--client", "--output=json").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking %q for its version: %w", kubectl, err)
+	}
+	var said struct {
+		Client version.Info `json:"clientVersion"`
+	}
+	if err := json.Unmarshal(out, &said); err != nil || said.Client.GitVersion == "" {
+		return "", fmt.Errorf("asking %q for its version: it told none", kubectl)
+	}
+	return said.Client.GitVersion, nil
+}
