@@ -57,6 +57,8 @@ const (
 	Browser Feature = "browser"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
+	// OwnCluster means that inroads made the cluster and knows how.
+	OwnCluster Feature = "own-cluster"
 	// OwnCA means that the kubeconfig names the authority of the API server's
 	// certificate, as it has to where that is none of the well-known ones.
 	OwnCA Feature = "own-ca"
@@ -158,7 +160,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -55,7 +55,7 @@ var directClaims = []Claim{
 		ID: "noauth/apiserver-may-skip-auth", Path: PathDirect, Level: Core, Expect: Reached,
 		Sentence:  "the API server tells a caller without a credential no more than its health, its version and what it serves, refuses it objects with 401 or 403, and refuses a token that it does not know with 401",
 		Deviation: "the page says that on some clusters the apiserver does not require authentication, and may serve on localhost; the port that did so is gone since Kubernetes 1.24, and who has no credential may do what RBAC grants to system:anonymous",
-		Source:    accessCluster(sectionWithoutKubectl),
+		Source:    accessCluster(sectionWithoutKubectl), Topologies: anonymousTopologies,
 		Rights: rights(
 			[]Right{{Verb: "get", NonResourceURL: "/livez"}, {Verb: "get", NonResourceURL: "/readyz"}, {Verb: "get", NonResourceURL: "/version"}},
 			discover, askWho, ownNamespace, clusterWide("", "namespaces", "list"), clusterWide("", "nodes", "list"),

@@ -34,6 +34,10 @@ const (
 	Worker Need = "worker"
 	// AdmissionPolicies means MutatingAdmissionPolicy, of Kubernetes 1.36.
 	AdmissionPolicies Need = "admission-policies"
+	// AnonymousConfigured means that the API server was told which anonymous
+	// requests to take, and AnonymousByDefault that it was not.
+	AnonymousConfigured Need = "anonymous-configured"
+	AnonymousByDefault  Need = "anonymous-by-default"
 	// Browser means that this machine has the browser that is to be broken.
 	Browser Need = "browser"
 )
@@ -80,7 +84,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults,
+		nodeFaults, backendFaults, bastionFaults, anonymousFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

@@ -27,10 +27,17 @@ const (
 )
 
 var rbacFaults = []Fault{
-	bindingFault("anonymous-let-in", "view", rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: anonymousUser}),
-	bindingFault("anonymous-cluster-admin", "cluster-admin", rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: unauthenticatedGroup}),
+	byDefault(bindingFault("anonymous-let-in", "view", rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: anonymousUser})),
+	byDefault(bindingFault("anonymous-cluster-admin", "cluster-admin", rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: unauthenticatedGroup})),
 	bindingFault("serviceaccounts-may-view", "view", rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: accountsGroup}),
 	discoveryUnbound,
+}
+
+// byDefault is for faults about what anonymous requests may do, which says
+// something only where the API server takes them.
+func byDefault(f Fault) Fault {
+	f.Needs = append(f.Needs, AnonymousByDefault)
+	return f
 }
 
 // bindingFault lets a user or a group do what a ClusterRole allows, which is to

@@ -104,6 +104,10 @@ func (s *Site) missing(n Need) string {
 		if s.Worker() == "" {
 			return "the cluster has no worker"
 		}
+	case AnonymousConfigured, AnonymousByDefault:
+		if slices.Contains(anonymousConfigured, s.Ref.Topology) != (n == AnonymousConfigured) {
+			return fmt.Sprintf("topology %q is not so", s.Ref.Topology)
+		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
 			return err.Error()

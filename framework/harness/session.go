@@ -22,6 +22,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/existing"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -186,6 +187,10 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		}
 		if tls := s.config.TLSClientConfig; len(tls.CertData) == 0 && tls.CertFile == "" {
 			return "the kubeconfig's user has no client certificate"
+		}
+	case catalog.OwnCluster:
+		if s.ref.Provider == existing.ProviderName {
+			return "inroads did not make it"
 		}
 	case catalog.OwnCA:
 		// What a kubeconfig lacks that cannot be read is not known.
