@@ -13,6 +13,7 @@ import (
 	_ "github.com/inroads-k8s/inroads/suites/proxy"
 	_ "github.com/inroads-k8s/inroads/suites/services"
 	_ "github.com/inroads-k8s/inroads/suites/token"
+	_ "github.com/inroads-k8s/inroads/suites/ways"
 )
 
 // Run proves the claims that the environment selects, see harness.EnvOptions.

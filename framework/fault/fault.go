@@ -38,6 +38,8 @@ const (
 	// requests to take, and AnonymousByDefault that it was not.
 	AnonymousConfigured Need = "anonymous-configured"
 	AnonymousByDefault  Need = "anonymous-by-default"
+	// AuditLog means that the API server writes one.
+	AuditLog Need = "audit-log"
 	// Browser means that this machine has the browser that is to be broken.
 	Browser Need = "browser"
 )
@@ -84,7 +86,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults,
+		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
@@ -107,6 +108,10 @@ func (s *Site) missing(n Need) string {
 	case AnonymousConfigured, AnonymousByDefault:
 		if slices.Contains(anonymousConfigured, s.Ref.Topology) != (n == AnonymousConfigured) {
 			return fmt.Sprintf("topology %q is not so", s.Ref.Topology)
+		}
+	case AuditLog:
+		if s.Ref.Topology != catalog.TopologyAudit {
+			return fmt.Sprintf("topology %q has none", s.Ref.Topology)
 		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
