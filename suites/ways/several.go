@@ -23,6 +23,7 @@ import (
 )
 
 const (
+	apiRoot    = "/api"
 	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
 	// mark is the parameter, of no meaning to the API server, by which the audit
@@ -42,9 +43,9 @@ const (
 // way is one way of asking the API server.
 type way struct {
 	name string
-	// hop is the first that is blamed when the way is broken beyond what the API
-	// server says.
-	hop catalog.Hop
+	// serving is the hop that is blamed where nothing answers on the way, and
+	// behind the one where what answers does not reach the API server.
+	serving, behind catalog.Hop
 	// user is who the API server must take the caller for, and inside whether the
 	// request comes from a pod.
 	user   authenticationv1.UserInfo
@@ -54,12 +55,15 @@ type way struct {
 
 var _ = harness.Area(catalog.PathEvery, func() {
 	harness.Prove("meta/several-ways", func(ctx context.Context, env *harness.Env) {
+		r := direct(env, env.Config, "")(ctx, apiRoot, "")
+		env.Meet(access.Blame(r, catalog.Reached), "the kubeconfig's user asks for the root of the API", r, catalog.Reached)
 		namespace := env.Namespace(ctx)
 		reader := env.ServiceAccount(ctx, "reader")
 		env.Grant(ctx, reader, rbacv1.PolicyRule{Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"pods"}})
 		pod := env.RunPod(ctx, callerPod(env, reader.Name))
 		env.WalkFrom(pod, sidecarContainer)
 		for _, container := range []string{sidecarContainer, openContainer} {
+			env.Meet(catalog.HopMount, "container "+container+" looks for a credential", env.InContainer(ctx, pod, container, `test -e `+credentialVolume+`/token`), catalog.Reached)
 			_, err := access.Container{Namespace: namespace, Pod: pod.Name, Container: container}.FollowLog(ctx, env.Client, serves)
 			env.At(catalog.HopLocalProxy)
 			Expect(err).NotTo(HaveOccurred(), "kubectl proxy serves in container %s", container)
@@ -90,7 +94,7 @@ var _ = harness.Area(catalog.PathEvery, func() {
 		ginkgo.By("who has no credential is given none of it")
 		bare, server, err := access.APIClient(rest.AnonymousClientConfig(env.Config))
 		env.Require(err, "making a client without a credential")
-		r := access.Do(ctx, bare, access.Request{URL: server + list + "nobody"})
+		r = access.Do(ctx, bare, access.Request{URL: server + list + "nobody"})
 		env.Meet(access.Blame(r, catalog.Forbidden), "nobody asks for the pods", r, catalog.Forbidden)
 
 		ginkgo.By("the audit log has each request, with its user, groups and source")
@@ -128,25 +132,25 @@ func waysOf(ctx context.Context, env *harness.Env, reader *corev1.ServiceAccount
 	certificate.TLSClientConfig = env.Config.TLSClientConfig
 	through := "/api/v1/namespaces/" + pod.Namespace + "/pods/" + fmt.Sprintf("http:%s:%d", pod.Name, openPort) + "/proxy"
 	return []way{
-		{"kubectl", catalog.HopTool, admin, false, func(ctx context.Context, path, body string) access.Result {
+		{"kubectl", catalog.HopTool, catalog.HopTool, admin, false, func(ctx context.Context, path, body string) access.Result {
 			if body != "" {
 				return env.Host.RunKubectlWith(ctx, body, "create", "--raw", path, "-f", "-")
 			}
 			return env.Host.RunKubectl(ctx, "get", "--raw", path)
 		}},
-		{"kubectl proxy", catalog.HopLocalProxy, admin, false, func(ctx context.Context, path, body string) access.Result {
+		{"kubectl proxy", catalog.HopLocalProxy, catalog.HopConfig, admin, false, func(ctx context.Context, path, body string) access.Result {
 			return access.Do(ctx, access.PlainClient(), request(here.URL(path), body))
 		}},
-		{"client certificate", catalog.HopAuthn, admin, false, direct(env, certificate, "")},
-		{"token", catalog.HopAuthn, account, false, direct(env, env.As(ctx, reader), "")},
-		{"pod", catalog.HopAuthn, account, true, func(ctx context.Context, path, body string) access.Result {
+		{"client certificate", catalog.HopDial, catalog.HopAPI, admin, false, direct(env, certificate, "")},
+		{"token", catalog.HopDial, catalog.HopAPI, account, false, direct(env, env.As(ctx, reader), "")},
+		{"pod", catalog.HopService, catalog.HopAPI, account, true, func(ctx context.Context, path, body string) access.Result {
 			return access.ReadCurl(env.InContainer(ctx, pod, sidecarContainer, curl(path, body, "https://kubernetes.default.svc",
 				`--cacert `+credentialVolume+`/ca.crt --header @-`, `printf 'Authorization: Bearer %s' "$(cat `+credentialVolume+`/token)" | `)))
 		}},
-		{"sidecar", catalog.HopLocalProxy, account, true, func(ctx context.Context, path, body string) access.Result {
+		{"sidecar", catalog.HopLocalProxy, catalog.HopService, account, true, func(ctx context.Context, path, body string) access.Result {
 			return access.ReadCurl(env.InContainer(ctx, pod, besideContainer, curl(path, body, fmt.Sprintf("http://127.0.0.1:%d", sidecarPort), "", "")))
 		}},
-		{"the API server's proxy", catalog.HopLocalProxy, account, true, direct(env, env.Config, through)},
+		{"the API server's proxy", catalog.HopLocalProxy, catalog.HopService, account, true, direct(env, env.Config, through)},
 	}
 }
 
@@ -182,11 +186,11 @@ func (w way) meet(ctx context.Context, env *harness.Env, what, path, body string
 	ginkgo.GinkgoHelper()
 	r := w.ask(ctx, path, body)
 	hop := access.Blame(r, catalog.Reached)
-	switch {
-	case r.Outcome == catalog.Refused && w.hop == catalog.HopLocalProxy:
-		hop = w.hop
-	case hop == catalog.HopTool && w.hop != catalog.HopTool:
-		hop = w.hop
+	switch r.Outcome {
+	case catalog.Refused, catalog.TimedOut:
+		hop = w.serving
+	case catalog.ServerError:
+		hop = w.behind
 	}
 	return env.Meet(hop, w.name+" asks "+what, r, catalog.Reached)
 }

@@ -40,9 +40,10 @@ func newFaults(s Streams) *cobra.Command {
 		Long: `Inject each fault into a real cluster, prove that the claims which name it turn
 red, blame the hop that was broken and are green again after healing. Without
 --kubeconfig and --context the cluster is made with kind for this and removed
-after it. A cluster that inroads did not make is broken only if --break-cluster
+after it; with --profile page there is one for each topology, one after the other.
+A cluster that inroads did not make is broken only if --break-cluster
 names it. The matrix is in the artifacts folder: matrix.json, matrix.md and
-matrix.html.
+matrix.html, in a folder for each topology where there are several.
 
 Exit codes: 0 every fault detected, blamed right and healed; 1 not so; 3 the
 matrix could not be run, or a fault not be healed.`,
@@ -138,10 +139,45 @@ func (m *matrixRun) run(cmd *cobra.Command) error {
 	if !m.options.Existing() && m.breakCluster != "" {
 		return usage("--break-cluster is of a cluster that is there", "give --kubeconfig or --context too")
 	}
-	if m.options.Topology == "" && !m.options.Existing() && m.options.KindConfig == "" {
-		m.options.Topology = catalog.TopologyMultiNode
+	// One topology after the other: faults change a whole cluster, and times are
+	// measured.
+	topologies := m.options.Topologies()
+	var worst *exitError
+	for _, t := range topologies {
+		one := *m
+		one.options.Topology = t
+		if t != m.options.Topology && t != catalog.TopologyMultiNode {
+			one.options.ClusterName += "-" + string(t)
+		}
+		if len(topologies) > 1 {
+			one.options.Artifacts = filepath.Join(m.options.Artifacts, string(t))
+			fmt.Fprintf(m.streams.Out, "topology %s: %d claims\n", t, len(one.options.Selected()))
+		}
+		exit := (*exitError)(nil)
+		switch err := one.on(cmd.Context()); {
+		case err == nil:
+			continue
+		case !errors.As(err, &exit):
+			return err
+		case len(topologies) > 1 && exit.cause != "":
+			exit = &exitError{exit.code, "topology " + string(t) + ": " + exit.cause, exit.next}
+		}
+		// What could not be run, or healed, tells more than what was not right.
+		if worst == nil || exit.code > worst.code {
+			worst = exit
+		}
+		if cmd.Context().Err() != nil {
+			break
+		}
 	}
-	ctx := cmd.Context()
+	if worst == nil {
+		return nil
+	}
+	return worst
+}
+
+// on runs the matrix of one topology.
+func (m *matrixRun) on(ctx context.Context) error {
 	refs, release, err := harness.Provision(ctx, m.options, m.streams.Out)
 	if err == nil && m.options.Existing() && m.breakCluster != refs[0].Context {
 		err = usage(fmt.Sprintf("context %q is of a cluster that inroads did not make", refs[0].Context), fmt.Sprintf("to have it broken and healed: --break-cluster %q", refs[0].Context))
