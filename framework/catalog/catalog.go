@@ -71,6 +71,9 @@ const (
 	// LoopbackServer means that the kubeconfig has the API server at a loopback
 	// address of this machine, as kind's has.
 	LoopbackServer Feature = "loopback-server"
+	// SetUpByTool means that the run knows the tool that made the cluster, and wrote
+	// the kubeconfig: kind.
+	SetUpByTool Feature = "set-up-by-tool"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
@@ -155,7 +158,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, adminClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

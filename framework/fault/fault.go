@@ -80,7 +80,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults,
+		nodeFaults, backendFaults, bastionFaults, setUpFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

@@ -22,6 +22,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -164,6 +165,10 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 	case catalog.ControlPlaneNode:
 		if !slices.ContainsFunc(s.ref.Nodes, func(n cluster.Node) bool { return n.ControlPlane }) {
 			return "no node is known as a control plane"
+		}
+	case catalog.SetUpByTool:
+		if s.ref.Provider != kind.ProviderName {
+			return "the run has not made the cluster, and does not know who has"
 		}
 	case catalog.LoopbackServer:
 		if s.unusable != nil {
