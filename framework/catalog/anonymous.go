@@ -11,7 +11,7 @@ var anonymousClaims = []Claim{
 		ID: "noauth/admin-can-configure", Path: PathDirect, Level: Core, Expect: Unauthorized,
 		Sentence: "what a caller without a credential gets is what the administrator has configured: with --anonymous-auth=false 401 whatever it asks, with an AuthenticationConfiguration the paths of its conditions and else 401, and by default what RBAC grants and else 403; the API server does not start with both",
 		Source:   accessCluster(sectionWithoutKubectl),
-		Needs:    []Feature{OwnCluster}, Topologies: anonymousTopologies,
+		Needs:    []Feature{SetUpByTool}, Topologies: anonymousTopologies,
 		Rights: rights(
 			[]Right{{Verb: "get", NonResourceURL: "/livez"}, {Verb: "get", NonResourceURL: "/readyz"}, {Verb: "get", NonResourceURL: "/version"}},
 			readRoot, clusterWide("", "namespaces", "list"),

@@ -46,7 +46,7 @@ var bastionClaims = []Claim{
 			inGroup("rbac.authorization.k8s.io", "roles", "create"), inGroup("rbac.authorization.k8s.io", "rolebindings", "create")),
 		Faults: []Fault{
 			selectorWrong, targetPortWrong, podsUnreachable, backendError, proxyRightMissing,
-			{"serviceaccounts-may-edit", HopAuthz, "A-AUTHZ-03", "bind the ClusterRole edit to the group system:serviceaccounts"},
+			accountsMayEdit,
 		},
 	},
 	{

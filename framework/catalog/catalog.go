@@ -57,8 +57,6 @@ const (
 	Browser Feature = "browser"
 	// IPv6Loopback means that ::1 can be listened on.
 	IPv6Loopback Feature = "ipv6-loopback"
-	// OwnCluster means that inroads made the cluster and knows how.
-	OwnCluster Feature = "own-cluster"
 	// OwnCA means that the kubeconfig names the authority of the API server's
 	// certificate, as it has to where that is none of the well-known ones.
 	OwnCA Feature = "own-ca"
@@ -73,6 +71,9 @@ const (
 	// LoopbackServer means that the kubeconfig has the API server at a loopback
 	// address of this machine, as kind's has.
 	LoopbackServer Feature = "loopback-server"
+	// SetUpByTool means that the run knows the tool that made the cluster, and wrote
+	// the kubeconfig: kind.
+	SetUpByTool Feature = "set-up-by-tool"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
@@ -160,7 +161,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all
@@ -191,7 +192,8 @@ func Paths() []Path { return slices.Clone(paths) }
 // Validate returns an error for the first claim that is not fit to be run: a
 // malformed or repeated id, an unknown path, a missing sentence, source,
 // expected outcome or fault, a fault on a hop that its path does not have, or no
-// right where the path leads to the API server.
+// right where the path leads to the API server. It does so too for the first
+// advice that lacks something, its reason included, or that has a claim's id.
 func Validate() error {
 	seen := map[ID]bool{}
 	for _, c := range Claims() {
@@ -203,6 +205,30 @@ func Validate() error {
 		}
 		seen[c.ID] = true
 	}
+	for _, a := range Advices() {
+		if err := a.validate(); err != nil {
+			return fmt.Errorf("validating advice %q: %w", a.ID, err)
+		}
+		if seen[a.ID] {
+			return fmt.Errorf("validating advice %q: the id is used twice", a.ID)
+		}
+		seen[a.ID] = true
+	}
+	return nil
+}
+
+// validateSentence validates what claims and advice have in common.
+func validateSentence(id ID, level Level, sentence string, source Source) error {
+	switch {
+	case !idPattern.MatchString(string(id)):
+		return fmt.Errorf("the id is not of the form group/name")
+	case !slices.Contains(Levels(), level):
+		return fmt.Errorf("unknown level %q", level)
+	case sentence == "" || strings.HasSuffix(sentence, "."):
+		return fmt.Errorf("the sentence is empty or ends in a full stop")
+	case source.Page == "" || source.Version == "":
+		return fmt.Errorf("the source names no page or no version")
+	}
 	return nil
 }
 
@@ -211,18 +237,13 @@ func Validate() error {
 var askNobody = []ID{"kubectl/examples-and-reference-exist", "kubectl-proxy/see-reference", "token/grep-cut-apiserver", "token/jsonpath-apiserver"}
 
 func (c Claim) validate() error {
+	if err := validateSentence(c.ID, c.Level, c.Sentence, c.Source); err != nil {
+		return err
+	}
 	path, err := LookupPath(c.Path)
 	switch {
-	case !idPattern.MatchString(string(c.ID)):
-		return fmt.Errorf("the id is not of the form group/name")
 	case err != nil:
 		return err
-	case !slices.Contains(Levels(), c.Level):
-		return fmt.Errorf("unknown level %q", c.Level)
-	case c.Sentence == "" || strings.HasSuffix(c.Sentence, "."):
-		return fmt.Errorf("the sentence is empty or ends in a full stop")
-	case c.Source.Page == "" || c.Source.Version == "":
-		return fmt.Errorf("the source names no page or no version")
 	case c.Expect == Unknown:
 		return fmt.Errorf("no outcome is expected")
 	case len(c.Faults) == 0:

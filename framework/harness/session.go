@@ -22,7 +22,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
-	"github.com/inroads-k8s/inroads/framework/cluster/existing"
+	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -166,6 +166,10 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if !slices.ContainsFunc(s.ref.Nodes, func(n cluster.Node) bool { return n.ControlPlane }) {
 			return "no node is known as a control plane"
 		}
+	case catalog.SetUpByTool:
+		if s.ref.Provider != kind.ProviderName {
+			return "the run has not made the cluster, and does not know who has"
+		}
 	case catalog.LoopbackServer:
 		if s.unusable != nil {
 			break
@@ -187,10 +191,6 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		}
 		if tls := s.config.TLSClientConfig; len(tls.CertData) == 0 && tls.CertFile == "" {
 			return "the kubeconfig's user has no client certificate"
-		}
-	case catalog.OwnCluster:
-		if s.ref.Provider == existing.ProviderName {
-			return "inroads did not make it"
 		}
 	case catalog.OwnCA:
 		// What a kubeconfig lacks that cannot be read is not known.

@@ -49,6 +49,7 @@ const (
 	DialProxyAuth     Code = "A-DIAL-04"
 	DialProxyRefused  Code = "A-DIAL-05"
 	DialProxyDown     Code = "A-DIAL-06"
+	DialOpen          Code = "A-DIAL-07"
 	TLSNotTLS         Code = "A-TLS-01"
 	TLSAuthority      Code = "A-TLS-02"
 	TLSName           Code = "A-TLS-03"
@@ -169,6 +170,7 @@ var diagnoses = []Diagnosis{
 	{DialProxyAuth, catalog.HopDial, catalog.Refused, "proxy wants authentication", "put user and password into HTTPS_PROXY or proxy-url, or the server into NO_PROXY", docProxy},
 	{DialProxyRefused, catalog.HopDial, catalog.Refused, "proxy refuses the tunnel", "env | grep -i proxy; put the server into NO_PROXY or ask for the proxy to allow it", docProxy},
 	{DialProxyDown, catalog.HopDial, catalog.Refused, "proxy cannot be reached", "env | grep -i proxy; kubectl config view --minify -o jsonpath='{.clusters[0].cluster.proxy-url}'", docProxy},
+	{DialOpen, catalog.HopDial, catalog.Reached, "something answers where nothing should listen", "ss --listening --tcp --numeric; look for what binds to a wider address than 127.0.0.1, and for relays and port forwards", docTrouble},
 	{TLSNotTLS, catalog.HopTLS, catalog.NotTLS, "one side does not speak TLS", "curl -v http://{target}/version; compare the scheme and the port of clusters[].cluster.server", docTrouble},
 	{TLSAuthority, catalog.HopTLS, catalog.Untrusted, "unknown authority", "compare certificate-authority-data: openssl s_client -connect {target} -showcerts </dev/null", docTrouble},
 	{TLSName, catalog.HopTLS, catalog.Untrusted, "certificate is for another name", "use a name of the certificate in clusters[].cluster.server or tls-server-name: openssl s_client -connect {target} </dev/null | openssl x509 -noout -ext subjectAltName", docTrouble},

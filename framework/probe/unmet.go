@@ -40,6 +40,7 @@ var answers = []catalog.Outcome{
 // letInCodes are the diagnoses of a refusal that did not come.
 var letInCodes = map[catalog.Hop]Code{
 	catalog.HopLocalProxy: ProxyOpen,
+	catalog.HopDial:       DialOpen,
 	catalog.HopTLS:        TLSTrusting,
 	catalog.HopAuthn:      AuthnLetIn,
 	catalog.HopAuthz:      AuthzLetIn,

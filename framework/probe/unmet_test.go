@@ -28,6 +28,8 @@ var unmetRows = []unmetRow{
 	{catalog.HopMount, catalog.Unknown, "", probe.MountWrong},
 	{catalog.HopResolve, catalog.Unresolved, catalog.Reached, probe.ResolveNoHost},
 	{catalog.HopResolve, catalog.Unknown, "", probe.ResolveElsewhere},
+	{catalog.HopDial, catalog.BadRequest, catalog.Refused, probe.DialOpen},
+	{catalog.HopDial, catalog.Refused, catalog.Reached, probe.DialRefused},
 	{catalog.HopTLS, catalog.Untrusted, catalog.Reached, probe.TLSAuthority},
 	{catalog.HopTLS, catalog.Reached, catalog.Untrusted, probe.TLSTrusting},
 	{catalog.HopAuthn, catalog.Unauthorized, catalog.Reached, probe.AuthnRefused},

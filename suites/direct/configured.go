@@ -35,7 +35,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 	harness.Prove("noauth/admin-can-configure", func(ctx context.Context, env *harness.Env) {
 		want, known := anonymousOn[env.Cluster.Topology]
 		if !known {
-			env.Lacks(catalog.OwnCluster, "what its API server was told of anonymous requests is not known")
+			env.Lacks(catalog.SetUpByTool, "what its API server was told of anonymous requests is not known")
 		}
 		somebody, nobody := newAsker(env, env.Config), newAsker(env, rest.AnonymousClientConfig(env.Config))
 		for _, q := range []struct {

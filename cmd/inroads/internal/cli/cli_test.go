@@ -42,6 +42,7 @@ func TestUsage(t *testing.T) {
 		{"argument", []string{"run", "x"}, `inroads: unexpected argument "x"; 'inroads run --help' tells more`},
 		{"unknown claim", []string{"run", "--claim", "no-such/claim-at-all"}, `inroads: no claim "no-such/claim-at-all"; 'inroads list' prints them`},
 		{"misspelt claim", []string{"list", "--claim", first + "x"}, `inroads: no claim "` + first + `x"; did you mean "` + first + `"`},
+		{"advice as a claim", []string{"run", "--claim", "meta/last-modified"}, `inroads: "meta/last-modified" is advice, which nothing can prove: it is about the page's history and not about a cluster; 'inroads explain meta/last-modified' tells more`},
 		{"misspelt path", []string{"run", "--path", "kubectl-prxy"}, `inroads: no path "kubectl-prxy"; did you mean "kubectl-proxy"? 'inroads list' prints them`},
 		{"unknown level", []string{"run", "--level", "basic"}, `inroads: no level "basic"; there are core, linked, extended`},
 		{"unknown profile", []string{"run", "--profile", "all"}, `inroads: no profile "all"; there are core, page`},
@@ -159,6 +160,35 @@ func TestList(t *testing.T) {
 	}
 	if len(rows) != 1 || rows[0].ID != all[0].ID || len(rows[0].Faults) == 0 {
 		t.Errorf("listed %+v, want %q alone, with its faults", rows, all[0].ID)
+	}
+}
+
+func TestListAdvice(t *testing.T) {
+	for _, args := range [][]string{{"list"}, {"list", "-o", "markdown"}, {"list", "-o", "json", "--advice"}, {"list", "--advice", "--level", "core"}} {
+		code, stdout, stderr := try(t, args...)
+		if code != ExitProven || stderr != "" {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr)
+		}
+		for _, a := range catalog.Advices() {
+			if !strings.Contains(stdout, string(a.ID)) || !strings.Contains(stdout, a.Reason) {
+				t.Errorf("%v leaves out %q or its reason", args, a.ID)
+			}
+		}
+	}
+	// Who reads the JSON has them for claims.
+	_, stdout, _ := try(t, "list", "-o", "json")
+	var rows []claimRow
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != len(catalog.Claims()) {
+		t.Errorf("listed %d claims, %v, want %d", len(rows), err, len(catalog.Claims()))
+	}
+	if _, stdout, _ := try(t, "list", "--claim", string(catalog.Claims()[0].ID)); strings.Contains(stdout, adviceTitle) {
+		t.Error("advice is listed with a single claim")
+	}
+	for _, a := range catalog.Advices() {
+		code, stdout, stderr := try(t, "explain", string(a.ID))
+		if code != ExitProven || !strings.Contains(stdout, a.Sentence) || !strings.Contains(stdout, a.Reason) {
+			t.Errorf("explain %s: exit code %d, %q: %s", a.ID, code, stderr, stdout)
+		}
 	}
 }
 

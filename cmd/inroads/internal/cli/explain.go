@@ -17,7 +17,7 @@ import (
 func newExplain(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain CLAIM|CODE",
-		Short: "Tell what a claim says and what would disprove it, or what a code means",
+		Short: "Tell what a claim says and what would disprove it, why nothing can, or what a code means",
 		Example: `  inroads explain kubectl-proxy/api-root
   inroads explain A-TLS-02`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -27,7 +27,7 @@ func newExplain(s Streams) *cobra.Command {
 			return nil
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return slices.Concat(claimIDs(), codes()), cobra.ShellCompDirectiveNoFileComp
+			return slices.Concat(claimIDs(), adviceIDs(), codes()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, c := range catalog.Claims() {
@@ -35,12 +35,17 @@ func newExplain(s Streams) *cobra.Command {
 					return explain(s.Out, c)
 				}
 			}
+			for _, a := range catalog.Advices() {
+				if strings.EqualFold(string(a.ID), args[0]) {
+					return explainAdvice(s.Out, a)
+				}
+			}
 			for _, d := range probe.All() {
 				if strings.EqualFold(string(d.Code), args[0]) {
 					return explainCode(s.Out, d)
 				}
 			}
-			return usage(fmt.Sprintf("no claim or code %q", args[0]), suggest(args[0], slices.Concat(claimIDs(), codes()))+"'inroads list' prints the claims")
+			return usage(fmt.Sprintf("no claim or code %q", args[0]), suggest(args[0], slices.Concat(claimIDs(), adviceIDs(), codes()))+"'inroads list' prints the claims")
 		},
 	}
 }
@@ -120,6 +125,16 @@ func explain(out io.Writer, c catalog.Claim) error {
 		fmt.Fprintf(w, "%s\t%s at hop %s (%s): %s\n", head, f.Name, f.Hop, f.Code, f.How)
 	}
 	fmt.Fprintf(w, "prove it\tinroads run --claim %s\n", c.ID)
+	return w.Flush()
+}
+
+func explainAdvice(out io.Writer, a catalog.Advice) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "advice\t%s\n", a.ID)
+	fmt.Fprintf(w, "says\t%s\n", a.Sentence)
+	fmt.Fprintf(w, "documented\t%s (%s)\n", a.Source.URL(), a.Source.Version)
+	fmt.Fprintf(w, "level\t%s\n", a.Level)
+	fmt.Fprintf(w, "nothing can prove it\t%s\n", a.Reason)
 	return w.Flush()
 }
 

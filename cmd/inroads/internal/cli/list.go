@@ -26,15 +26,19 @@ const (
 func newList(s Streams) *cobra.Command {
 	var sel selection
 	var format, artifacts string
+	var adviceAlone bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Print the claims that a run proves",
 		Long: `Print the claims that a run proves. In Markdown and JSON each comes with what it
 needs: features of the cluster or the machine, rights of the user, and the faults
-that must turn it red.`,
+that must turn it red. Where no claim or path is chosen, the sentences of the
+documentation that nothing can prove come after them, each with the reason. JSON
+has the claims alone, or with --advice those sentences alone.`,
 		Example: `  inroads list
   inroads list -o markdown --report _artifacts   # with the verdicts of the last run
-  inroads list -o json --claim aap/dns-name`,
+  inroads list -o json --claim aap/dns-name
+  inroads list -o json --advice`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var o harness.Options
@@ -45,12 +49,24 @@ that must turn it red.`,
 			if err != nil {
 				return unable(err, "give the folder of a run's reports with --report")
 			}
-			return writeClaims(s.Out, o.Selected(), format, verdicts)
+			if adviceAlone {
+				return writeAdvice(s.Out, sel.advices(), format)
+			}
+			if err := writeClaims(s.Out, o.Selected(), format, verdicts); err != nil || format == formatJSON || len(sel.advices()) == 0 {
+				return err
+			}
+			if format == formatMarkdown {
+				fmt.Fprintf(s.Out, "\n## %s\n\n", adviceTitle)
+			} else {
+				fmt.Fprintf(s.Out, "\n%s\n", adviceTitle)
+			}
+			return writeAdvice(s.Out, sel.advices(), format)
 		},
 	}
 	sel.bind(cmd, ProfilePage)
 	cmd.Flags().StringVar(&artifacts, "report", "", "folder of the reports of a run, to print its verdicts too")
 	_ = cmd.MarkFlagDirname("report")
+	cmd.Flags().BoolVar(&adviceAlone, "advice", false, "print the sentences that nothing can prove, and no claims")
 	formats := []string{formatTable, formatJSON, formatMarkdown}
 	cmd.Flags().StringVarP(&format, "output", "o", formatTable, strings.Join(formats, ", "))
 	complete(cmd, "output", func() []string { return formats })
@@ -89,6 +105,9 @@ func verdictsOf(artifacts string) ([]column, error) {
 	return columns, nil
 }
 
+// adviceTitle is over the sentences that are no claims.
+const adviceTitle = "Advice that nothing can prove"
+
 // writeClaims prints the claims and what a run said of each, in as many columns.
 func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns []column) error {
 	switch format {
@@ -118,15 +137,50 @@ func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns [
 			}
 			rows = append(rows, row)
 		}
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
+		return writeJSON(out, rows)
 	case formatMarkdown:
 		writeMarkdown(out, claims, columns)
 		return nil
 	default:
-		return usage(fmt.Sprintf("no output format %q", format), "there are table, json and markdown")
+		return noFormat(format)
 	}
+}
+
+// writeAdvice prints the advice.
+func writeAdvice(out io.Writer, advices []catalog.Advice, format string) error {
+	switch format {
+	case formatTable:
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ADVICE\tLEVEL\tSENTENCE\tREASON")
+		for _, a := range advices {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.ID, a.Level, a.Sentence, a.Reason)
+		}
+		return w.Flush()
+	case formatJSON:
+		rows := make([]adviceRow, 0, len(advices))
+		for _, a := range advices {
+			rows = append(rows, adviceRow{ID: a.ID, Level: a.Level, Sentence: a.Sentence, Source: a.Source.URL(), Reason: a.Reason})
+		}
+		return writeJSON(out, rows)
+	case formatMarkdown:
+		fmt.Fprintln(out, "| advice | level | says | reason |\n| --- | --- | --- | --- |")
+		for _, a := range advices {
+			writeMarkdownRow(out, []string{fmt.Sprintf("[`%s`](%s)", a.ID, a.Source.URL()), string(a.Level), a.Sentence, a.Reason})
+		}
+		return nil
+	default:
+		return noFormat(format)
+	}
+}
+
+func noFormat(format string) error {
+	return usage(fmt.Sprintf("no output format %q", format), "there are table, json and markdown")
+}
+
+func writeJSON(out io.Writer, rows any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(rows)
 }
 
 // of is what the run said of the claim, in words.
@@ -159,10 +213,7 @@ func writeMarkdown(out io.Writer, claims []catalog.Claim, columns []column) {
 		for _, of := range columns {
 			row = append(row, of.of(c))
 		}
-		for i := range row {
-			row[i] = strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row[i])
-		}
-		fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")
+		writeMarkdownRow(out, row)
 	}
 }
 
@@ -175,6 +226,13 @@ func needsOf(c catalog.Claim) (needs []string) {
 		needs = append(needs, "topology "+strings.ReplaceAll(join(c.Topologies), ", ", " or "))
 	}
 	return needs
+}
+
+func writeMarkdownRow(out io.Writer, row []string) {
+	for i := range row {
+		row[i] = strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(row[i])
+	}
+	fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")
 }
 
 // claimRow is a claim as list prints it in JSON.
@@ -200,6 +258,15 @@ type verdictRow struct {
 	// Of is the topology and the kubectl, where the run had several.
 	Of      string          `json:"of"`
 	Verdict catalog.Verdict `json:"verdict"`
+}
+
+// adviceRow is an advice as list prints it in JSON.
+type adviceRow struct {
+	ID       catalog.ID    `json:"id"`
+	Level    catalog.Level `json:"level"`
+	Sentence string        `json:"sentence"`
+	Source   string        `json:"source"`
+	Reason   string        `json:"reason"`
 }
 
 type faultRow struct {

@@ -54,6 +54,9 @@ func (s *selection) apply(o *harness.Options) error {
 	}
 	o.Page = s.profile == ProfilePage
 	for _, id := range s.claims {
+		if a, ok := catalog.LookupAdvice(catalog.ID(id)); ok {
+			return usage(fmt.Sprintf("%q is advice, which nothing can prove: %s", id, a.Reason), fmt.Sprintf("'inroads explain %s' tells more", id))
+		}
 		if err := known("claim", id, claimIDs()); err != nil {
 			return err
 		}
@@ -77,6 +80,17 @@ func (s *selection) apply(o *harness.Options) error {
 	return nil
 }
 
+// advices returns the advice of the chosen levels; none where claims or paths are
+// chosen, of which advice is none.
+func (s *selection) advices() []catalog.Advice {
+	if len(s.claims)+len(s.paths) > 0 {
+		return nil
+	}
+	return slices.DeleteFunc(catalog.Advices(), func(a catalog.Advice) bool {
+		return len(s.levels) > 0 && !slices.Contains(s.levels, string(a.Level))
+	})
+}
+
 func known(what, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
@@ -90,6 +104,9 @@ func known(what, value string, values []string) error {
 
 func claimIDs() []string {
 	return ids(catalog.Claims(), func(c catalog.Claim) string { return string(c.ID) })
+}
+func adviceIDs() []string {
+	return ids(catalog.Advices(), func(a catalog.Advice) string { return string(a.ID) })
 }
 func pathIDs() []string {
 	return ids(catalog.Paths(), func(p catalog.Path) string { return string(p.ID) })
