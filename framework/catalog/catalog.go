@@ -71,6 +71,9 @@ const (
 	// LoopbackServer means that the kubeconfig has the API server at a loopback
 	// address of this machine, as kind's has.
 	LoopbackServer Feature = "loopback-server"
+	// LoadBalancers means that somebody provides load balancers for Services. Only
+	// a look at the cluster tells.
+	LoadBalancers Feature = "load-balancers"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
@@ -158,7 +161,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, loadBalancerClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -19,6 +19,8 @@ const (
 	// PathAPIServerProxy is access to services, pods and nodes through the
 	// API server's proxy.
 	PathAPIServerProxy PathID = "apiserver-proxy"
+	// PathLoadBalancer is access from outside to a Service of type LoadBalancer.
+	PathLoadBalancer PathID = "load-balancer-service"
 )
 
 var paths = []Path{
@@ -30,4 +32,5 @@ var paths = []Path{
 	{PathBrowser, "direct access with a browser", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
+	{PathLoadBalancer, "a Service of type LoadBalancer", []Hop{HopConfig, HopController, HopDial, HopService, HopEndpoint, HopBackend}},
 }

@@ -34,6 +34,10 @@ const (
 	Worker Need = "worker"
 	// AdmissionPolicies means MutatingAdmissionPolicy, of Kubernetes 1.36.
 	AdmissionPolicies Need = "admission-policies"
+	// LoadBalancers means that inroads has added a provider of load balancers, and
+	// NoLoadBalancers that it has not.
+	LoadBalancers   Need = "load-balancers"
+	NoLoadBalancers Need = "no-load-balancers"
 	// Browser means that this machine has the browser that is to be broken.
 	Browser Need = "browser"
 )
@@ -80,7 +84,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults,
+		nodeFaults, backendFaults, bastionFaults, balancerFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

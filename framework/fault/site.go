@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
@@ -103,6 +104,14 @@ func (s *Site) missing(n Need) string {
 	case Worker:
 		if s.Worker() == "" {
 			return "the cluster has no worker"
+		}
+	case LoadBalancers:
+		if s.Ref.Topology != catalog.TopologyLoadBalancer {
+			return "the cluster has no provider of load balancers that inroads has added"
+		}
+	case NoLoadBalancers:
+		if s.Ref.Topology == catalog.TopologyLoadBalancer {
+			return "the cluster has a provider of load balancers"
 		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
