@@ -19,6 +19,10 @@ var (
 	saysNoTLS  = []string{"first record does not look like a tls handshake", "http request to an https server", "server gave http response to https client"}
 )
 
+// SaysNoBalancer is what is said of a Service of type LoadBalancer that has no
+// address outside the cluster.
+const SaysNoBalancer = "its load balancer has no address"
+
 // Diagnose returns the diagnosis of a result at a hop where another outcome was
 // wanted.
 func Diagnose(hop catalog.Hop, r Result, want catalog.Outcome) catalog.Code {
@@ -36,6 +40,8 @@ func Diagnose(hop catalog.Hop, r Result, want catalog.Outcome) catalog.Code {
 		return probe.AuthnSomebodyElse
 	case hop == catalog.HopService && own && strings.HasPrefix(status.Message, noServicePort):
 		return probe.ServiceNoPort
+	case hop == catalog.HopController && strings.Contains(text, SaysNoBalancer):
+		return probe.ControllerPending
 	case hop == catalog.HopBackend || hop == catalog.HopNode:
 		return diagnoseTarget(hop, r, text, own && status.Code == http.StatusServiceUnavailable)
 	}

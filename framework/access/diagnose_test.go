@@ -39,6 +39,7 @@ func TestDiagnose(t *testing.T) {
 		{"reset", catalog.HopBackend, Result{Outcome: catalog.Refused, Exit: 56, Stderr: "curl: (56) Recv failure: Connection reset by peer"}, catalog.Reached, probe.BackendBroken},
 		{"reached and other than it should be", catalog.HopService, Result{Outcome: catalog.Reached}, catalog.Reached, probe.ServiceDeviates},
 		{"silent", catalog.HopBackend, Result{Outcome: catalog.TimedOut}, catalog.Reached, probe.BackendTimeout},
+		{"no load balancer", catalog.HopController, Result{Outcome: catalog.TimedOut, Stderr: "waiting 20s: last: " + SaysNoBalancer}, catalog.Unknown, probe.ControllerPending},
 		{"kubelet down", catalog.HopNode, Result{Outcome: catalog.Unavailable, Stdout: status("503", "error trying to reach service: dial tcp 10.0.0.1:10250: connection refused")}, catalog.Reached, probe.NodeUnreachable},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -74,6 +74,9 @@ const (
 	// SetUpByTool means that the run knows the tool that made the cluster, and wrote
 	// the kubeconfig: kind.
 	SetUpByTool Feature = "set-up-by-tool"
+	// LoadBalancers means that somebody provides load balancers for Services. Only
+	// a look at the cluster tells.
+	LoadBalancers Feature = "load-balancers"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
 )
@@ -161,7 +164,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

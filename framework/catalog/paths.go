@@ -21,6 +21,8 @@ const (
 	PathAPIServerProxy PathID = "apiserver-proxy"
 	// PathEvery is each documented way to the API, one after the other.
 	PathEvery PathID = "every"
+	// PathLoadBalancer is access from outside to a Service of type LoadBalancer.
+	PathLoadBalancer PathID = "load-balancer-service"
 )
 
 var paths = []Path{
@@ -33,4 +35,5 @@ var paths = []Path{
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
 	{PathEvery, "every way to the API", []Hop{HopTool, HopConfig, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathLoadBalancer, "a Service of type LoadBalancer", []Hop{HopConfig, HopController, HopDial, HopService, HopEndpoint, HopBackend}},
 }

@@ -40,6 +40,10 @@ const (
 	AnonymousByDefault  Need = "anonymous-by-default"
 	// AuditLog means that the API server writes one.
 	AuditLog Need = "audit-log"
+	// LoadBalancers means that inroads has added a provider of load balancers, and
+	// NoLoadBalancers that it has not.
+	LoadBalancers   Need = "load-balancers"
+	NoLoadBalancers Need = "no-load-balancers"
 	// Browser means that this machine has the browser that is to be broken.
 	Browser Need = "browser"
 )
@@ -86,7 +90,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults,
+		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, balancerFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

@@ -113,6 +113,14 @@ func (s *Site) missing(n Need) string {
 		if s.Ref.Topology != catalog.TopologyAudit {
 			return fmt.Sprintf("topology %q has none", s.Ref.Topology)
 		}
+	case LoadBalancers:
+		if s.Ref.Topology != catalog.TopologyLoadBalancer {
+			return "the cluster has no provider of load balancers that inroads has added"
+		}
+	case NoLoadBalancers:
+		if s.Ref.Topology == catalog.TopologyLoadBalancer {
+			return "the cluster has a provider of load balancers"
+		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
 			return err.Error()

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,7 +158,11 @@ func (e *Env) pathTrace(broken probe.Step, path probe.Trace) []probe.Step {
 			}
 		}
 	}
-	if e.Claim.Path != catalog.PathInPod {
+	switch e.Claim.Path {
+	case catalog.PathInPod:
+	case catalog.PathLoadBalancer: // its address is another than the API server's
+		learn(slices.DeleteFunc(slices.Clone(e.entry.Trace), func(s probe.Step) bool { return s.Hop == catalog.HopDial }))
+	default:
 		learn(e.entry.Trace)
 	}
 	learn(path.Steps)

@@ -38,6 +38,7 @@ const (
 	ProxyOpen         Code = "A-PROXY-04"
 	ProxyDeviates     Code = "A-PROXY-05"
 	ControllerIdle    Code = "A-CONTROLLER-01"
+	ControllerPending Code = "A-CONTROLLER-02"
 	MountMissing      Code = "A-MOUNT-01"
 	MountWrong        Code = "A-MOUNT-02"
 	ResolveNoHost     Code = "A-RESOLVE-01"
@@ -132,6 +133,7 @@ const (
 	docThrough    = "https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/"
 	docNodes      = "https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/"
 	docExec       = "https://kubernetes.io/docs/tasks/debug/debug-application/get-shell-running-container/"
+	docBalancers  = "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer"
 	docComponents = "https://kubernetes.io/docs/concepts/overview/components/"
 )
 
@@ -159,6 +161,7 @@ var diagnoses = []Diagnosis{
 	{ProxyOpen, catalog.HopLocalProxy, catalog.Reached, "kubectl proxy lets in whom it should keep out", "ss -ltnp; look at --address and --accept-hosts of kubectl proxy", docLocalProxy},
 	{ProxyDeviates, catalog.HopLocalProxy, catalog.Failed, "kubectl proxy does not do what its reference says", "run it by hand with -v=6, with one of another version beside it", docLocalProxy},
 	{ControllerIdle, catalog.HopController, catalog.TimedOut, "controller does not do its part", "kubectl --namespace kube-system get pods --selector component=kube-controller-manager; kubectl --namespace kube-system logs --selector component=kube-controller-manager", docComponents},
+	{ControllerPending, catalog.HopController, catalog.TimedOut, "nobody gives the Service a load balancer", "kubectl describe service; look for the controller of the provider of load balancers, and whether it has an address left", docBalancers},
 	{MountMissing, catalog.HopMount, catalog.Failed, "pod has no service account volume", "kubectl get pod,serviceaccount -o yaml; look for automountServiceAccountToken and for volumes[].projected", docSA},
 	{MountWrong, catalog.HopMount, catalog.Failed, "service account volume holds something else than it should", "kubectl get pod -o yaml; look at volumes[].projected, and for admission policies and webhooks that change it", docSA},
 	{ResolveNoHost, catalog.HopResolve, catalog.Unresolved, "no such host", "getent hosts {host}", docAccess},

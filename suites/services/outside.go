@@ -152,14 +152,24 @@ func headersOf(env *harness.Env, r access.Result) http.Header {
 func ownAddresses(ctx context.Context, env *harness.Env) []netip.Prefix {
 	endpoints, err := access.APIEndpoints(ctx, env.Client)
 	env.Require(err, "listing the addresses of the API servers")
+	var all []netip.Prefix
+	for _, e := range endpoints {
+		all = append(all, netip.PrefixFrom(e.Addr(), e.Addr().BitLen()))
+	}
+	return append(all, addressesOf(ctx, env, func(n corev1.Node) bool {
+		return slices.Contains(env.Cluster.Nodes, cluster.Node{Name: n.Name, ControlPlane: true})
+	})...)
+}
+
+func everyNode(corev1.Node) bool { return true }
+
+// addressesOf are those of the nodes that are wanted, and of their pods.
+func addressesOf(ctx context.Context, env *harness.Env, wanted func(corev1.Node) bool) []netip.Prefix {
 	nodes, err := env.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	env.Require(err, "listing nodes")
 	var texts []string
-	for _, e := range endpoints {
-		texts = append(texts, e.Addr().String())
-	}
 	for _, n := range nodes.Items {
-		if !slices.Contains(env.Cluster.Nodes, cluster.Node{Name: n.Name, ControlPlane: true}) {
+		if !wanted(n) {
 			continue
 		}
 		texts = append(texts, n.Spec.PodCIDRs...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -30,6 +31,8 @@ type client struct {
 	// run returns what the command wrote to standard output; its error has the
 	// command and all that it wrote.
 	run func(ctx context.Context, args ...string) (string, error)
+	// feed is run for a command that reads standard input.
+	feed func(ctx context.Context, in io.Reader, args ...string) (string, error)
 }
 
 // reaching are the variables that say which engine a client of that name reaches.
@@ -54,7 +57,7 @@ func clientOf(ctx context.Context, e *engine.Engine) client {
 	}
 	if len(env) == 0 && e.Name == engine.Docker {
 		// The user's configuration may name another than the default.
-		if context, err := run(ctx, e.Name, nil, []string{"context", "show"}); err == nil {
+		if context, err := run(ctx, e.Name, nil, nil, []string{"context", "show"}); err == nil {
 			env = []string{"DOCKER_HOST=", "DOCKER_CONTEXT=" + strings.TrimSpace(context)}
 		}
 	}
@@ -62,9 +65,12 @@ func clientOf(ctx context.Context, e *engine.Engine) client {
 }
 
 func newClient(name string, env []string, private bool) client {
-	return client{name: name, env: env, private: private, run: func(ctx context.Context, args ...string) (string, error) {
-		return run(ctx, name, env, args)
-	}}
+	c := client{name: name, env: env, private: private}
+	c.feed = func(ctx context.Context, in io.Reader, args ...string) (string, error) {
+		return run(ctx, name, env, in, args)
+	}
+	c.run = func(ctx context.Context, args ...string) (string, error) { return run(ctx, name, env, nil, args) }
+	return c
 }
 
 // What the detail of a ledger entry has about an engine.
@@ -157,11 +163,11 @@ func (c client) hasImage(ctx context.Context, image string) bool {
 	return err == nil
 }
 
-func run(ctx context.Context, name string, env, args []string) (string, error) {
+func run(ctx context.Context, name string, env []string, in io.Reader, args []string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &stdout, &stderr
 	// A group of its own: the terminal's interrupt reaches it through ctx alone,
 	// so that a removal is finished.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

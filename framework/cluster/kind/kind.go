@@ -206,6 +206,9 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if err := p.ready(ctx, &ref, kubernetesNodes(nodes), false); err != nil {
 		return cluster.Ref{}, err
 	}
+	if err := p.balance(ctx, ref); err != nil {
+		return cluster.Ref{}, err
+	}
 	if err := p.keepRef(ref); err != nil {
 		return cluster.Ref{}, err
 	}

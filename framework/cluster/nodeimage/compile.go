@@ -106,7 +106,7 @@ func (m module) arguments(out string) []string {
 // modulePart is the compiled module.
 func (b *build) modulePart(m module) (part, error) {
 	key := newInputs().add("module", m.name, b.toolchain.version, runtime.GOARCH).add("arguments", m.arguments("")...)
-	err := key.addTree(sources.Sources, path.Join(pinsFolder, m.pins), path.Join(programsFolder, m.name))
+	err := key.addTree(sources.Sources, m.folders()...)
 	if err != nil {
 		return part{}, err
 	}
@@ -119,10 +119,20 @@ func (b *build) modulePart(m module) (part, error) {
 	}}, nil
 }
 
+// folders are those of the module's sources: its pins, and the programs that
+// inroads adds to it, if there are any.
+func (m module) folders() []string {
+	folders := []string{path.Join(pinsFolder, m.pins)}
+	if slices.ContainsFunc(m.packages, func(p string) bool { return strings.HasPrefix(p, "./") }) {
+		folders = append(folders, path.Join(programsFolder, m.name))
+	}
+	return folders
+}
+
 // write writes the module's sources into a folder, under the names that go
 // knows.
 func (m module) write(dir string) error {
-	for _, from := range []string{path.Join(pinsFolder, m.pins), path.Join(programsFolder, m.name)} {
+	for _, from := range m.folders() {
 		tree, err := fs.Sub(sources.Sources, from)
 		if err != nil {
 			return err

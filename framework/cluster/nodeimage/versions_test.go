@@ -56,7 +56,7 @@ func TestVersionsAreNewestFirst(t *testing.T) {
 // pins are all folders of pins: "runtime", "v1.37.2/addons".
 func pins(t *testing.T) []string {
 	t.Helper()
-	folders := []string{runtimeModule}
+	folders := []string{metallbModule, runtimeModule}
 	for _, version := range Versions() {
 		folders = append(folders, path.Join(version, addonsModule), path.Join(version, kubernetesModule))
 	}
