@@ -7,6 +7,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/harness"
 	_ "github.com/inroads-k8s/inroads/suites/browser"
+	_ "github.com/inroads-k8s/inroads/suites/clients"
 	_ "github.com/inroads-k8s/inroads/suites/direct"
 	_ "github.com/inroads-k8s/inroads/suites/kubectl"
 	_ "github.com/inroads-k8s/inroads/suites/pod"

@@ -67,10 +67,31 @@ func (h Host) environ() []string {
 // Exec runs a program with arguments and returns what it gave. The arguments
 // must hold no secret: any user of this machine can read them.
 func (h Host) Exec(ctx context.Context, stdin io.Reader, name string, args ...string) Result {
+	return h.exec(ctx, stdin, func(string) bool { return false }, name, args...)
+}
+
+// ExecUntil is Exec of a program that does not end by itself: once it has printed
+// the words it has done what it was to do, and is ended.
+func (h Host) ExecUntil(ctx context.Context, words, name string, args ...string) Result {
+	return h.exec(ctx, nil, func(said string) bool { return strings.Contains(said, words) }, name, args...)
+}
+
+// errDone ends a program that has done what it was to do.
+var errDone = errors.New("it has done what it was to do")
+
+func (h Host) exec(outer context.Context, stdin io.Reader, done func(said string) bool, name string, args ...string) Result {
+	ctx, cancel := context.WithCancelCause(outer)
+	defer cancel(nil)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir, cmd.Stdin = h.environ(), h.Home, stdin
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = writer(func(p []byte) (int, error) {
+		n, err := stdout.Write(p)
+		if done(stdout.String()) {
+			cancel(errDone)
+		}
+		return n, err
+	}), &stderr
 	endWithGroup(cmd)
 	start := time.Now()
 	err := h.Network.run(cmd)
@@ -81,7 +102,7 @@ func (h Host) Exec(ctx context.Context, stdin io.Reader, name string, args ...st
 	}
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(context.Cause(ctx), errDone):
 		r.Outcome = catalog.Reached
 	case ctx.Err() != nil:
 		r.Outcome, r.Err = catalog.TimedOut, context.Cause(ctx)
@@ -100,5 +121,9 @@ func endWithGroup(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killDelay
 }
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -11,8 +11,8 @@ import (
 // Words by which clients and servers tell one cause from another that has the
 // same outcome. Each was seen.
 var (
-	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch", "owner does not match hostname", "no certificate subject alternative name matches", "err_cert_common_name_invalid"}
-	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired", "err_cert_date_invalid"}
+	saysOtherName = []string{"doesn't contain any ip sans", "is valid for", "no alternative certificate subject name", "not valid for any names", "hostname mismatch", "owner does not match hostname", "no certificate subject alternative name matches", "err_cert_common_name_invalid", "err_tls_cert_altname_invalid"}
+	saysValidity  = []string{"has expired", "is not yet valid", "certificate expired", "err_cert_date_invalid", "cert_has_expired"}
 	// The API server breaks its own answer off where that of a backend breaks off.
 	saysBroken = []string{"unexpected eof", "stream error", "internal_error"}
 	saysNoWay  = []string{"failed to connect to", "connection refused", "no route to host", "network is unreachable"}

@@ -101,6 +101,25 @@ func (k Kubeconfig) WithToken(token probe.Secret) Kubeconfig {
 	return k.change(func(k Kubeconfig) { *k.user() = clientcmdapi.AuthInfo{Token: token.Reveal()} })
 }
 
+// WithTokenFile replaces every credential by a file that has a bearer token.
+func (k Kubeconfig) WithTokenFile(path string) Kubeconfig {
+	return k.change(func(k Kubeconfig) { *k.user() = clientcmdapi.AuthInfo{TokenFile: path} })
+}
+
+// WithPlugin replaces every credential by a program that prints one.
+func (k Kubeconfig) WithPlugin(command string, args ...string) Kubeconfig {
+	return k.change(func(k Kubeconfig) {
+		*k.user() = clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
+			APIVersion: "client.authentication.k8s.io/v1", Command: command, Args: args, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+		}}
+	})
+}
+
+// WithProxy changes the proxy that leads to the API server.
+func (k Kubeconfig) WithProxy(url string) Kubeconfig {
+	return k.change(func(k Kubeconfig) { k.cluster().ProxyURL = url })
+}
+
 // WithClientCertificate replaces every credential by a client certificate and
 // its key, both in PEM.
 func (k Kubeconfig) WithClientCertificate(certificate []byte, key probe.Secret) Kubeconfig {

@@ -115,11 +115,11 @@ var messages = []struct {
 	says    []string
 }{
 	{catalog.NotTLS, []string{"server gave http response to https client", "first record does not look like a tls handshake", "wrong version number", "http request to an https server"}},
-	{catalog.Untrusted, []string{"x509:", "certificate verify failed", "ssl certificate problem", "failed to verify certificate", "unable to get local issuer", "no alternative certificate subject name", "cannot verify"}},
-	{catalog.Unresolved, []string{"no such host", "could not resolve host", "unable to resolve host", "name or service not known", "server misbehaving"}},
+	{catalog.Untrusted, []string{"x509:", "certificate verify failed", "ssl certificate problem", "failed to verify certificate", "unable to get local issuer", "no alternative certificate subject name", "cannot verify", "unable to verify the first certificate", "self-signed certificate", "err_tls_cert_altname_invalid", "cert_has_expired"}},
+	{catalog.Unresolved, []string{"no such host", "could not resolve host", "unable to resolve host", "name or service not known", "server misbehaving", "enotfound"}},
 	{catalog.Unauthorized, []string{"unauthorized", "must be logged in to the server", "asked for the client to provide credentials"}},
 	{catalog.Forbidden, []string{"forbidden"}},
-	{catalog.Refused, []string{"connection refused", "was refused", "connection reset", "failed to connect to"}},
+	{catalog.Refused, []string{"connection refused", "was refused", "connection reset", "failed to connect to", "econnrefused"}},
 	{catalog.TimedOut, []string{"i/o timeout", "timed out", "deadline exceeded", "context deadline"}},
 	{catalog.Unavailable, []string{"serviceunavailable", "currently unable to handle the request", "503"}},
 	{catalog.NotFound, []string{"notfound", "not found", "could not find the requested resource"}},

@@ -79,6 +79,14 @@ const (
 	LoadBalancers Feature = "load-balancers"
 	// ClusterScoped means that the run may create cluster-scoped objects.
 	ClusterScoped Feature = "cluster-scoped"
+	// PythonClient means a Python on this machine with the package kubernetes.
+	PythonClient Feature = "python-client"
+	// NodeClient means Node.js on this machine, and @kubernetes/client-node in the
+	// cache folder.
+	NodeClient Feature = "node-client"
+	// GoClient means a Go toolchain on this machine that builds a program of
+	// client-go.
+	GoClient Feature = "go-client"
 )
 
 // Source is where a claim is documented.
@@ -164,7 +172,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

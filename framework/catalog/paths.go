@@ -23,6 +23,8 @@ const (
 	PathEvery PathID = "every"
 	// PathLoadBalancer is access from outside to a Service of type LoadBalancer.
 	PathLoadBalancer PathID = "load-balancer-service"
+	// PathClients is access with a client library.
+	PathClients PathID = "clients"
 )
 
 var paths = []Path{
@@ -32,6 +34,7 @@ var paths = []Path{
 	{PathDirect, "direct REST access with an HTTP client", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathToken, "direct access with a token", []Hop{HopTool, HopConfig, HopController, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathBrowser, "direct access with a browser", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
+	{PathClients, "client libraries", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
 	{PathEvery, "every way to the API", []Hop{HopTool, HopConfig, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},

@@ -46,6 +46,11 @@ const (
 	NoLoadBalancers Need = "no-load-balancers"
 	// Browser means that this machine has the browser that is to be broken.
 	Browser Need = "browser"
+	// Python, Node and Go mean that this machine has the program whose client of
+	// the API is to be broken.
+	Python Need = "python"
+	Node   Need = "node"
+	Go     Need = "go"
 )
 
 // Fault is one reversible way to break one hop.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 )
@@ -123,6 +124,18 @@ func (s *Site) missing(n Need) string {
 		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
+			return err.Error()
+		}
+	case Python:
+		if _, err := access.FindPython(context.Background()); err != nil {
+			return err.Error()
+		}
+	case Node:
+		if _, err := exec.LookPath(access.NodeProgram); err != nil {
+			return err.Error()
+		}
+	case Go:
+		if _, err := exec.LookPath(access.GoProgram); err != nil {
 			return err.Error()
 		}
 	case AdmissionPolicies:

@@ -44,7 +44,7 @@ type tool struct {
 }
 
 // tools is every broken tool.
-var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools)
+var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools, clientTools)
 
 // toolFaults are those that give the run another client program, or another
 // thing that its client programs go by.
@@ -55,7 +55,7 @@ func faultsOf(tools []tool) []Fault {
 	for _, t := range tools {
 		out = append(out, Fault{
 			Name: t.name, Hop: t.hop, Scope: Client, Needs: t.needs, Spares: t.spares,
-			Inject: func(_ context.Context, s *Site) error { return t.inject(s) },
+			Inject: func(ctx context.Context, s *Site) error { return t.inject(ctx, s) },
 			Took:   t.runs,
 		})
 	}
@@ -66,13 +66,13 @@ func (t tool) is() string { return cmp.Or(t.program, kubectlProgram) }
 
 // inject makes a program of the tool's name in the site's folder. It is this
 // very program, which Tool then makes the broken tool.
-func (t tool) inject(s *Site) error {
+func (t tool) inject(ctx context.Context, s *Site) error {
 	program := t.is()
 	healthy := program
 	if program == kubectlProgram {
 		healthy = cmp.Or(s.Ref.Kubectl, program)
 	}
-	found, err := exec.LookPath(healthy)
+	found, err := find(ctx, healthy)
 	if err != nil {
 		return fmt.Errorf("looking for the real %s: %w", program, err)
 	}
@@ -103,11 +103,22 @@ func (t tool) inject(s *Site) error {
 	return nil
 }
 
+// find returns the path of the healthy program.
+func find(ctx context.Context, program string) (string, error) {
+	if program == access.PythonProgram {
+		return access.FindPython(ctx)
+	}
+	return exec.LookPath(program)
+}
+
 // runs returns nil if the broken tool still does what it is not broken in.
 func (t tool) runs(ctx context.Context, s *Site) error {
 	args := []string{"--version"}
-	if t.is() == kubectlProgram {
+	switch t.is() {
+	case kubectlProgram:
 		args = []string{"version", "--client"}
+	case access.GoProgram:
+		args = []string{"version"}
 	}
 	out, err := exec.CommandContext(ctx, filepath.Join(s.Dir, t.is()), args...).CombinedOutput()
 	if err != nil {

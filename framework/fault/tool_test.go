@@ -277,7 +277,7 @@ func TestBrowserIsFirstInPath(t *testing.T) {
 func TestToolFile(t *testing.T) {
 	s := toolSite(t)
 	s.Config.BearerToken = "secret"
-	if err := kubectlTools[0].inject(s); err != nil {
+	if err := kubectlTools[0].inject(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(s.Dir, "kubectl.json")
@@ -301,7 +301,7 @@ func TestToolsAreCatalogued(t *testing.T) {
 	named := map[string]catalog.Hop{}
 	for _, c := range catalog.Claims() {
 		for _, f := range c.Faults {
-			own := []string{"a kubectl ", "a curl ", "a wget ", "a chromium "}
+			own := []string{"a kubectl ", "a curl ", "a wget ", "a chromium ", "a python3 ", "a node ", "a go "}
 			if slices.ContainsFunc(own, func(a string) bool { return strings.HasPrefix(f.How, a) }) || f.Name == authorityInSystemStore.Name {
 				named[f.Name] = f.Hop
 			}

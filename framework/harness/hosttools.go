@@ -24,9 +24,13 @@ var machineTools = map[catalog.Feature][]tool{
 		{"bash", "bash"}, {"curl", "curl"}, {"grep", "grep"},
 		{"cut", "coreutils"}, {"tr", "coreutils"}, {"base64", "coreutils"},
 	},
-	catalog.Wget:    {{"wget", "wget"}},
-	catalog.Browser: {{access.BrowserProgram, "chromium"}, {access.CertutilProgram, "libnss3-tools"}},
+	catalog.Wget:       {{"wget", "wget"}},
+	catalog.NodeClient: {{access.NodeProgram, "nodejs"}, {"npm", "npm"}},
+	catalog.Browser:    {{access.BrowserProgram, "chromium"}, {access.CertutilProgram, "libnss3-tools"}},
 }
+
+// pythonPackage is the Debian package of Python's client of the API.
+const pythonPackage = "python3-kubernetes"
 
 // missingTools returns the tools of the feature that are not in PATH, and their
 // packages.
@@ -43,20 +47,38 @@ func missingTools(f catalog.Feature) (programs, packages []string) {
 // this process may. Where it may not, the claims that need them are not
 // applicable, and the log says how to mend that.
 func ensureTools(ctx context.Context, log io.Writer, claims []catalog.Claim) error {
-	for _, f := range []catalog.Feature{catalog.HostTools, catalog.Wget, catalog.Browser} {
-		needed := slices.ContainsFunc(claims, func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
-		_, packages := missingTools(f)
-		if !needed || len(packages) == 0 {
+	for _, f := range []catalog.Feature{catalog.HostTools, catalog.Wget, catalog.Browser, catalog.PythonClient, catalog.NodeClient} {
+		if !slices.ContainsFunc(claims, func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) }) {
 			continue
 		}
+		if err := ensureFeature(ctx, log, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ensureFeature(ctx context.Context, log io.Writer, f catalog.Feature) error {
+	_, packages := missingTools(f)
+	if _, err := access.FindPython(ctx); f == catalog.PythonClient && err != nil {
+		packages = []string{pythonPackage}
+	}
+	if len(packages) > 0 {
 		err := hostpackages.Ensure(ctx, log, packages...)
 		if absent := (*hostpackages.MissingError)(nil); errors.As(err, &absent) {
 			fmt.Fprintf(log, "tools: %v\n", absent)
-			continue
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if f != catalog.NodeClient {
+		return nil
+	}
+	// Without the package the claims about it are not applicable.
+	if err := installNodeClient(ctx, log); err != nil {
+		fmt.Fprintf(log, "tools: %v\n", err)
+	}
+	return ctx.Err()
 }

@@ -51,6 +51,11 @@ type session struct {
 	unusable error
 	host     access.Host
 	dir      string
+	// python is that which has the package kubernetes, "" until it was looked for.
+	python string
+	// goEnv is what go run needs of this process's environment, nil until a
+	// program of client-go was built.
+	goEnv []string
 	// forget takes the folder out of the ledger.
 	forget func() error
 }
@@ -199,6 +204,23 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		}
 		if tls := s.config.TLSClientConfig; len(tls.CAData) == 0 && tls.CAFile == "" {
 			return "the kubeconfig names no certificate authority"
+		}
+	case catalog.PythonClient:
+		python, err := access.FindPython(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		s.python = python
+	case catalog.NodeClient:
+		if _, err := exec.LookPath(access.NodeProgram); err != nil {
+			return err.Error()
+		}
+		if err := nodeClientThere(); err != nil {
+			return err.Error()
+		}
+	case catalog.GoClient:
+		if err := s.buildGoClient(ctx); err != nil {
+			return err.Error()
 		}
 	case catalog.IPv6Loopback:
 		if err := access.CheckLoopback("::1"); err != nil {
