@@ -14,12 +14,7 @@ var anonymousClaims = []Claim{
 		Needs:    []Feature{SetUpByTool}, Topologies: anonymousTopologies,
 		Rights: rights(
 			[]Right{{Verb: "get", NonResourceURL: "/livez"}, {Verb: "get", NonResourceURL: "/readyz"}, {Verb: "get", NonResourceURL: "/version"}},
-			readRoot, clusterWide("", "namespaces", "list"),
-			[]Right{
-				{Verb: "list", Resource: "pods", Namespaced: true, Namespace: "kube-system"},
-				{Verb: "create", Resource: "pods", Subresource: "exec", Namespaced: true, Namespace: "kube-system"},
-				{Verb: "get", Resource: "pods", Subresource: "exec", Namespaced: true, Namespace: "kube-system"},
-			},
+			readRoot, clusterWide("", "namespaces", "list"), inControlPlane,
 		),
 		Faults: []Fault{
 			anonymousLetIn,
@@ -27,4 +22,25 @@ var anonymousClaims = []Claim{
 			certificateForeign, caWrong, serverPortDead, apiServerDown,
 		},
 	},
+	{
+		ID: "noauth/localhost-serving", Path: PathDirect, Level: Core, Expect: Unauthorized,
+		Sentence:  "on the node of a control plane nothing serves the API on the loopback to whoever asks; the API server takes TLS alone there too, and its program knows no flag to serve otherwise",
+		Deviation: "the page says that such an apiserver may serve on localhost; the flags for that are gone since Kubernetes 1.24",
+		Source:    accessCluster(sectionWithoutKubectl), Needs: []Feature{Pods, KubectlImage, ControlPlaneNode},
+		Rights: rights(readRoot, execInPods, readLogs, inControlPlane, apiEndpoints),
+		Faults: []Fault{
+			{"api-open-on-localhost", HopAuthn, "A-AUTHN-04", "serve the API to whoever asks at 127.0.0.1:8080 of each control plane"},
+			certificateForeign, caWrong, serverPortDead, apiServerDown,
+		},
+	},
 }
+
+// inControlPlane is for the API server's own pod, in which a program is run.
+var inControlPlane = []Right{
+	{Verb: "list", Resource: "pods", Namespaced: true, Namespace: "kube-system"},
+	{Verb: "create", Resource: "pods", Subresource: "exec", Namespaced: true, Namespace: "kube-system"},
+	{Verb: "get", Resource: "pods", Subresource: "exec", Namespaced: true, Namespace: "kube-system"},
+}
+
+// apiEndpoints is for the API servers' own addresses.
+var apiEndpoints = []Right{{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices", Namespaced: true, Namespace: "default"}}
