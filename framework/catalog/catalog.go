@@ -134,6 +134,9 @@ type Claim struct {
 	// Faults are what must turn the claim red. A claim without one is a
 	// defect of the catalogue: it could not fail.
 	Faults []Fault
+	// Disruptive is whether the spec stops parts of the cluster for a while. It
+	// runs alone, and on no cluster that inroads did not make.
+	Disruptive bool
 	// Timeout bounds the spec; zero means DefaultTimeout.
 	Timeout time.Duration
 }
@@ -158,7 +161,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, balancerClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -22,6 +22,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -209,7 +210,20 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
+// keepsOff returns why the claim is not put to the test on the cluster lest it
+// harm others, or "".
+func keepsOff(ref cluster.Ref, c catalog.Claim) string {
+	if c.Disruptive && (ref.Provider != kind.ProviderName || ref.Engine == "") {
+		return "it stops parts of the cluster, and inroads did not make this one"
+	}
+	return ""
+}
+
 func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
+	if reason := keepsOff(s.ref, c); reason != "" {
+		note(catalog.NotApplicable, reason)
+		ginkgo.Skip(reason)
+	}
 	for _, f := range c.Needs {
 		if why := s.missing(ctx, f); why != "" {
 			reason := fmt.Sprintf("needs %s: %s", f, why)
