@@ -6,6 +6,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 
 	"github.com/inroads-k8s/inroads/framework/harness"
+	_ "github.com/inroads-k8s/inroads/suites/balancer"
 	_ "github.com/inroads-k8s/inroads/suites/browser"
 	_ "github.com/inroads-k8s/inroads/suites/clients"
 	_ "github.com/inroads-k8s/inroads/suites/direct"

@@ -96,3 +96,21 @@ func APIClient(cfg *rest.Config) (*http.Client, string, error) {
 	}
 	return client, strings.TrimSuffix(cfg.Host, "/"), nil
 }
+
+// FreshClient is APIClient with a connection of its own for each request, which
+// answers within the timeout or not at all.
+func FreshClient(cfg *rest.Config, timeout time.Duration) (*http.Client, string, error) {
+	trust, err := rest.TLSConfigFor(cfg)
+	if err != nil {
+		return nil, "", fmt.Errorf("making a client for %q: %w", cfg.Host, err)
+	}
+	proxy := cfg.Proxy
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
+	transport, err := rest.HTTPWrappersForConfig(cfg, &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true, Proxy: proxy})
+	if err != nil {
+		return nil, "", fmt.Errorf("making a client for %q: %w", cfg.Host, err)
+	}
+	return &http.Client{Transport: transport, Timeout: timeout}, strings.TrimSuffix(cfg.Host, "/"), nil
+}

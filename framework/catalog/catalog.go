@@ -148,6 +148,9 @@ type Claim struct {
 	// Faults are what must turn the claim red. A claim without one is a
 	// defect of the catalogue: it could not fail.
 	Faults []Fault
+	// Disruptive is whether the spec stops parts of the cluster for a while. It
+	// runs alone, and on no cluster that inroads did not make.
+	Disruptive bool
 	// Timeout bounds the spec; zero means DefaultTimeout.
 	Timeout time.Duration
 }
@@ -172,7 +175,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims, balancerClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

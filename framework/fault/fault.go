@@ -32,6 +32,9 @@ const (
 	Nodes Need = "nodes"
 	// Worker means a node that is no control plane.
 	Worker Need = "worker"
+	// Balancer means that inroads itself has put a load balancer before several API
+	// servers.
+	Balancer Need = "apiserver-balancer"
 	// AdmissionPolicies means MutatingAdmissionPolicy, of Kubernetes 1.36.
 	AdmissionPolicies Need = "admission-policies"
 	// AnonymousConfigured means that the API server was told which anonymous
@@ -95,7 +98,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, balancerFaults,
+		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, serviceBalancerFaults, serverBalancerFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

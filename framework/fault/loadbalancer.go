@@ -24,8 +24,8 @@ const (
 
 var balanced = []Need{LoadBalancers, Nodes}
 
-// balancerFaults break the way from outside to a Service of type LoadBalancer.
-var balancerFaults = []Fault{
+// serviceBalancerFaults break the way from outside to a Service of type LoadBalancer.
+var serviceBalancerFaults = []Fault{
 	{
 		Name: "load-balancer-controller-down", Hop: catalog.HopController, Scope: Cluster, Needs: []Need{LoadBalancers}, Spares: throughout,
 		Inject: func(ctx context.Context, s *Site) error { return scaleBalancer(ctx, s, 0) },

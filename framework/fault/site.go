@@ -2,13 +2,11 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/kubernetes"
@@ -122,6 +120,10 @@ func (s *Site) missing(n Need) string {
 		if s.Ref.Topology == catalog.TopologyLoadBalancer {
 			return "the cluster has a provider of load balancers"
 		}
+	case Balancer:
+		if _, err := os.Stat(s.balancerConfig()); s.Ref.Engine == "" || err != nil {
+			return "inroads has put no load balancer before the API servers of this cluster"
+		}
 	case Browser:
 		if _, err := exec.LookPath(browserProgram); err != nil {
 			return err.Error()
@@ -147,22 +149,7 @@ func (s *Site) missing(n Need) string {
 	return ""
 }
 
-// OnNode runs a shell script, with sh -ec, on a node of kind's and returns what
-// it printed. The error has what it printed to standard error.
+// OnNode runs a shell script on a node; see cluster.Ref.
 func (s *Site) OnNode(ctx context.Context, node, script string) (string, error) {
-	if s.Ref.Engine == "" || node == "" {
-		return "", errors.New("entering a node: the nodes of this cluster cannot be entered")
-	}
-	cmd := exec.CommandContext(ctx, s.Ref.Engine, "exec", "-i", node, "sh", "-e")
-	cmd.Env = append(os.Environ(), s.Ref.EngineEnv...)
-	cmd.Stdin = strings.NewReader(script)
-	out, err := cmd.Output()
-	if err != nil {
-		said := ""
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-			said = ": " + strings.TrimSpace(string(exit.Stderr))
-		}
-		return string(out), fmt.Errorf("running a script on node %q: %w%s", node, err, said)
-	}
-	return string(out), nil
+	return s.Ref.OnNode(ctx, node, script)
 }

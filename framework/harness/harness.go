@@ -76,16 +76,20 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 	if !run.options.Selects(claim) {
 		return
 	}
-	ginkgo.It(string(claim.ID)+": "+claim.Sentence,
-		ginkgo.Label("level:"+string(claim.Level)), ginkgo.SpecTimeout(claim.Bound()+cleanUpTime),
+	decorators := []any{ginkgo.Label("level:" + string(claim.Level)), ginkgo.SpecTimeout(claim.Bound() + cleanUpTime)}
+	if claim.Disruptive {
+		decorators = append(decorators, ginkgo.Serial)
+	}
+	ginkgo.It(string(claim.ID)+": "+claim.Sentence, decorators,
 		func(ctx ginkgo.SpecContext) {
 			bounded, cancel := context.WithTimeoutCause(ctx, claim.Bound(), fmt.Errorf("the claim's %s are over", claim.Bound()))
 			defer cancel()
 			env := begin(bounded, claim)
 			defer env.end()
 			env.ready()
-			// Whoever asks the API server nothing need not wait for it either.
-			if len(claim.Rights) > 0 {
+			// Whoever asks the API server nothing need not wait for it either, and
+			// whoever breaks the way to it himself goes on.
+			if len(claim.Rights) > 0 && !claim.Disruptive {
 				guarded, stop := env.guard(bounded)
 				defer stop()
 				bounded = guarded

@@ -236,10 +236,21 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
+// keepsOff returns why the claim is not put to the test on the cluster, which is
+// none of its topologies or may not be harmed, or "".
+func keepsOff(ref cluster.Ref, c catalog.Claim) string {
+	// Any cluster will do for what is proven on the topology of most claims.
+	if !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(ref.Topology) {
+		return fmt.Sprintf("needs topology %s: the cluster was not made for it", c.On()[0])
+	}
+	if c.Disruptive && (ref.Provider != kind.ProviderName || ref.Engine == "") {
+		return "it stops parts of the cluster, and inroads did not make this one"
+	}
+	return ""
+}
+
 func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note func(catalog.Verdict, string)) {
-	// A run that makes its clusters has none of another topology than it wants.
-	if on := c.On(); run.options.Topology == "" && !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(s.ref.Topology) {
-		reason := fmt.Sprintf("needs topology %s: the cluster was not made for it", on[0])
+	if reason := keepsOff(s.ref, c); reason != "" {
 		note(catalog.NotApplicable, reason)
 		ginkgo.Skip(reason)
 	}

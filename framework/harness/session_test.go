@@ -1,6 +1,24 @@
 package harness
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
+)
+
+func TestKeepsOff(t *testing.T) {
+	ours, theirs := cluster.Ref{Provider: "kind", Engine: "docker"}, cluster.Ref{Provider: "existing", Engine: "docker"}
+	for _, tc := range []struct {
+		ref        cluster.Ref
+		disruptive bool
+		off        bool
+	}{{ours, true, false}, {ours, false, false}, {theirs, false, false}, {theirs, true, true}, {cluster.Ref{Provider: "kind"}, true, true}} {
+		if got := keepsOff(tc.ref, catalog.Claim{Disruptive: tc.disruptive}); (got != "") != tc.off {
+			t.Errorf("a claim that disrupts, %t, on %+v: %q", tc.disruptive, tc.ref, got)
+		}
+	}
+}
 
 func TestIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{

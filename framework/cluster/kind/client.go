@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/engine"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
@@ -19,7 +20,7 @@ import (
 // one that is no node of Kubernetes'.
 const (
 	clusterLabel       = "io.x-k8s.kind.cluster"
-	loadBalancerSuffix = "-external-load-balancer"
+	loadBalancerSuffix = cluster.BalancerSuffix
 )
 
 // client drives an engine, by the environment that reaches it.

@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,23 +14,40 @@ const cleanupInterval = 200 * time.Millisecond
 
 // runCreate lets kind make the cluster. kind's Create takes no context; when
 // ctx ends, its containers are removed under it until it gives up, so that no
-// command of it comes after.
-func (p *Provider) runCreate(ctx context.Context, config *clusterConfig) error {
+// command of it comes after. With ha, its load balancer is started meanwhile.
+func (p *Provider) runCreate(ctx context.Context, config *clusterConfig, ha *highAvailability) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, fmt.Errorf("kind not done after %s", createTimeout))
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var created error // once done
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		created = p.kind.Create(ctx, p.o.Name, p.kubeconfig(), &config.Cluster)
+		balancing, end := context.WithCancel(ctx)
+		defer end()
+		balanced := make(chan struct{})
+		go func() {
+			defer close(balanced)
+			if ha == nil {
+				return
+			}
+			if err := p.startBalancer(balancing, ha); err != nil && balancing.Err() == nil {
+				stop(err)
+			}
+		}()
+		if created = p.kind.Create(ctx, p.o.Name, p.kubeconfig(), &config.Cluster); created != nil {
+			end()
+		}
+		<-balanced
 	}()
 	var err error
 	select {
 	case <-done:
-		if created == nil {
+		if created == nil && ctx.Err() == nil {
 			return nil
 		}
-		err = created
+		err = cmp.Or(created, context.Cause(ctx))
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		p.logf("stopping the creation of cluster %q: %v", p.o.Name, err)

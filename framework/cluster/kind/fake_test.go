@@ -28,9 +28,10 @@ type machine struct {
 	images     []string
 	// calls are the client's commands that change something.
 	calls []string
-	// pull and create, when set, stand in for what these do.
+	// pull, create and exec, when set, stand in for what these do.
 	pull   func(image string) error
 	create func(ctx context.Context) error
+	exec   func(args []string) error
 	config *v1alpha4.Cluster
 	// onMake is called whenever a container was made.
 	onMake func()
@@ -83,6 +84,13 @@ func (m *machine) run(ctx context.Context, args ...string) (string, error) {
 			return "", m.pull(last)
 		}
 		m.images = append(m.images, last)
+	case "exec":
+		if m.exec != nil {
+			return "", m.exec(args[1:])
+		}
+	case "run":
+		cluster := strings.TrimPrefix(args[slices.Index(args, "--label")+1], clusterLabel+"=")
+		m.containers[cluster] = append(m.containers[cluster], args[slices.Index(args, "--name")+1])
 	case "load":
 		m.images = append(m.images, "image in "+last)
 	default:

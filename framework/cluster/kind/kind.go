@@ -171,6 +171,17 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if err := p.writeFiles(config); err != nil {
 		return cluster.Ref{}, err
 	}
+	// kind's own image comes with kind's own way to several control planes.
+	var ha *highAvailability
+	if image.preloaded && config.controlPlanes() > 1 {
+		if ha, err = config.balance(p.o.Name, p.dir()); err != nil {
+			return cluster.Ref{}, err
+		}
+		if err := p.prepare(ha); err != nil {
+			return cluster.Ref{}, fmt.Errorf("writing the files of cluster %q: %w", p.o.Name, err)
+		}
+		p.logf("putting HAProxy of the node image before %d control planes, because kind's own load balancer is an image that cannot be pulled either", len(ha.joining)+1)
+	}
 	if err := p.noteNetwork(ctx); err != nil {
 		return cluster.Ref{}, err
 	}
@@ -178,12 +189,17 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if short != "" {
 		p.logf("%s", short)
 	}
-	if err := p.runCreate(ctx, config); err != nil {
+	if err := p.runCreate(ctx, config, ha); err != nil {
 		err = fmt.Errorf("creating cluster %q from %s: %w", p.o.Name, p.o.ConfigSource, err)
 		if short != "" && ctx.Err() == nil {
 			err = fmt.Errorf("%w; %s", err, short)
 		}
 		return cluster.Ref{}, err
+	}
+	if ha != nil {
+		if err := p.join(ctx, ha); err != nil {
+			return cluster.Ref{}, err
+		}
 	}
 	nodes, err := p.engine.nodes(ctx, p.o.Name)
 	if err != nil {

@@ -18,9 +18,10 @@ const (
 
 // nodePackages are what a node needs beside what is compiled: the list of kind's
 // own image, less network file systems and rootless overlays, which would be a
-// fifth of the image, and with wget for the client image, and runc.
+// fifth of the image, and with wget for the client image, runc, and the load
+// balancer of a cluster with several control planes.
 var nodePackages = []string{
-	"bash", "ca-certificates", "conntrack", "curl", "e2fsprogs", "ethtool", "iproute2", "iptables",
+	"bash", "ca-certificates", "conntrack", "curl", "e2fsprogs", "ethtool", "haproxy", "iproute2", "iptables",
 	"jq", "kmod", "libseccomp2", "mount", "nftables", "pigz", "procps", "runc", "systemd", "util-linux", "wget",
 }
 

@@ -1,0 +1,3 @@
+// Package balancer proves the claims about the load balancer before the API
+// servers.
+package balancer
