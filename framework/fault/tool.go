@@ -44,7 +44,7 @@ type tool struct {
 }
 
 // tools is every broken tool.
-var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools, clientTools, balancerTools)
+var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools, clientTools, balancerTools, versionTools)
 
 // toolFaults are those that give the run another client program, or another
 // thing that its client programs go by.

@@ -29,6 +29,9 @@ const (
 	ManagedBy = cluster.ManagedBy
 	// labelEnforce is Pod Security admission's label.
 	labelEnforce = "pod-security.kubernetes.io/enforce"
+	// restricted and privileged are levels of the Pod Security Standards.
+	restricted = "restricted"
+	privileged = "privileged"
 	// reasonPulling is the reason of kubelet's event before it pulls an image.
 	reasonPulling = "Pulling"
 	// defaultServiceAccount exists in every namespace once its controller has
@@ -51,7 +54,18 @@ func (e *Env) Namespace(ctx context.Context) string {
 func (e *Env) BareNamespace(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
 	if e.namespace == "" {
-		e.namespace = e.createNamespace(ctx)
+		e.namespace = e.createNamespace(ctx, restricted)
+	}
+	return e.namespace
+}
+
+// PrivilegedNamespace is Namespace under Pod Security privileged, for a spec that
+// has to look from a node's own network. It comes before any call of Namespace.
+func (e *Env) PrivilegedNamespace(ctx context.Context) string {
+	ginkgo.GinkgoHelper()
+	if e.namespace == "" {
+		e.namespace = e.createNamespace(ctx, privileged)
+		e.waitServiceAccount(ctx, e.namespace)
 	}
 	return e.namespace
 }
@@ -59,18 +73,23 @@ func (e *Env) BareNamespace(ctx context.Context) string {
 // NewNamespace creates another namespace, which is deleted with the spec.
 func (e *Env) NewNamespace(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
-	name := e.createNamespace(ctx)
-	e.Require(waitFor(ctx, e.Client.CoreV1().ServiceAccounts(name), defaultServiceAccount, &corev1.ServiceAccount{},
-		func(*corev1.ServiceAccount) (bool, string) { return true, "" }), "waiting for the default ServiceAccount")
+	name := e.createNamespace(ctx, restricted)
+	e.waitServiceAccount(ctx, name)
 	return name
 }
 
-func (e *Env) createNamespace(ctx context.Context) string {
+func (e *Env) waitServiceAccount(ctx context.Context, namespace string) {
+	ginkgo.GinkgoHelper()
+	e.Require(waitFor(ctx, e.Client.CoreV1().ServiceAccounts(namespace), defaultServiceAccount, &corev1.ServiceAccount{},
+		func(*corev1.ServiceAccount) (bool, string) { return true, "" }), "waiting for the default ServiceAccount")
+}
+
+func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	ginkgo.GinkgoHelper()
 	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
 	ns, err := e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "inroads-" + group + "-",
-		Labels:       map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: run.id, labelEnforce: "restricted"},
+		Labels:       map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: run.id, labelEnforce: podSecurity},
 	}}, metav1.CreateOptions{})
 	e.Require(err, "creating a namespace")
 	client := e.Client

@@ -147,18 +147,19 @@ func (p *preflight) look(ctx context.Context) Findings {
 	// The first request makes the connection that the others share.
 	f.List = append(f.List, p.clocks(ctx)...)
 	var (
-		wait                         sync.WaitGroup
-		rights, images, left, faults []Finding
+		wait                               sync.WaitGroup
+		rights, images, tool, left, faults []Finding
 	)
 	wait.Go(func() { rights, f.Forbidden = p.rights(ctx) })
 	wait.Go(func() { images = p.images(ctx) })
+	wait.Go(func() { tool = p.kubectl(ctx) })
 	wait.Go(func() { left = p.namespaces(ctx) })
 	wait.Go(func() { faults = p.faults(ctx) })
 	wait.Wait()
 	if ctx.Err() != nil {
 		f.List = append(f.List, Finding{Check: checkSpeed, Severity: Warning, Saw: fmt.Sprintf("the API server is slow: not everything was looked at in %s", whole), Next: "kubectl get --raw='/readyz?verbose'"})
 	}
-	f.List = slices.Concat(f.List, rights, images, left, faults, []Finding{machine})
+	f.List = slices.Concat(f.List, rights, images, tool, left, faults, []Finding{machine})
 	return f
 }
 

@@ -36,6 +36,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 	harness.Prove("noauth/localhost-serving", func(ctx context.Context, env *harness.Env) {
 		in := newAsker(env, env.Config)(ctx, request{path: apiRoot})
 		env.Meet(access.Blame(in, catalog.Reached), "a caller with a credential asks for the root of the API", in, catalog.Reached)
+		env.PrivilegedNamespace(ctx)
 		pod := env.RunPod(ctx, podOnControlPlane(env))
 
 		ginkgo.By("a stand-in that asks for no credential is found on the control plane's loopback")
