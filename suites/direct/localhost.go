@@ -1,23 +1,28 @@
 package direct
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const (
@@ -26,6 +31,8 @@ const (
 	// listening is the state of a listener in /proc/net/tcp.
 	listening = "0A"
 	standIn   = "stand-in"
+	// goneInterval is how often it is asked whether the stand-in is gone.
+	goneInterval = 100 * time.Millisecond
 )
 
 // insecureFlags are those by which an API server once served without asking who
@@ -38,6 +45,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 		env.Meet(access.Blame(in, catalog.Reached), "a caller with a credential asks for the root of the API", in, catalog.Reached)
 		env.PrivilegedNamespace(ctx)
 		pod := env.RunPod(ctx, podOnControlPlane(env))
+		ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return goneFromNode(ctx, env, pod) })
 
 		ginkgo.By("a stand-in that asks for no credential is found on the control plane's loopback")
 		said, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: standIn}.FollowLog(ctx, env.Client, func(lines []string) bool {
@@ -93,9 +101,27 @@ func podOnControlPlane(env *harness.Env) *corev1.Pod {
 	}
 	pod := env.ClientPod("on-control-plane")
 	pod.Spec.NodeName, pod.Spec.HostNetwork = env.Cluster.Nodes[i].Name, true
+	// With none the pod would go before its containers have.
+	pod.Spec.TerminationGracePeriodSeconds = new(int64(1))
 	pod.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 	pod.Spec.Containers = append(pod.Spec.Containers, env.ClientContainer(standIn, "kubectl", "proxy", "--port=0"))
 	return pod
+}
+
+// goneFromNode deletes the pod and returns when its containers have ended: the
+// next look at that loopback would find the stand-in.
+func goneFromNode(ctx context.Context, env *harness.Env, pod *corev1.Pod) error {
+	pods := env.Client.CoreV1().Pods(pod.Namespace)
+	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return poll.Until(ctx, "the stand-in to be gone", goneInterval, func(ctx context.Context) error {
+		_, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return cmp.Or(err, errors.New("it is still there"))
+	})
 }
 
 // look is the request for the root of the API at a port of the loopback, without
