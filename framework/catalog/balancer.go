@@ -23,7 +23,7 @@ var balancerClaims = []Claim{
 		ID: "lb/existence-varies", Path: PathKubectl, Level: Core, Expect: Reached,
 		Sentence:   "whether a load balancer stands before the API servers varies: where one does, new connections to the one address of the kubeconfig come to several API servers, and without it every one comes to the only API server that the Service kubernetes knows",
 		Source:     soManyProxies,
-		Topologies: []Topology{TopologyMultiNode, TopologyHA},
+		Topologies: []Topology{TopologyMultiNode, TopologySingle, TopologyHA},
 		Rights:     rights(readRoot, readKubernetesSlices),
 		Faults:     []Fault{balancerOneBackend, kubeconfigPast, balancerStopped, serverPortDead},
 	},
