@@ -47,7 +47,7 @@ func questions(ctx context.Context, env *harness.Env) []question {
 		version,
 		{discovery, "for the root of the API", request{path: apiRoot}},
 		{discovery, "for the groups of the API", request{path: "/apis"}},
-		{everything, "who the caller is", request{http.MethodPost, reviewPath, contentJSON, review}},
+		{everything, "who the caller is", request{http.MethodPost, access.ReviewPath, contentJSON, access.Review}},
 		{everything, "for the namespaces", request{path: "/api/v1/namespaces"}},
 		{everything, "for the nodes", request{path: "/api/v1/nodes"}},
 		{everything, "for pods", request{path: listOf(ctx, env, "pods")}},

@@ -7,15 +7,13 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
 
 const (
-	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
 	// anonymous is the user of a request without a credential.
 	anonymous = "system:anonymous"
 	// nobodyThere is a location at which nothing listens: port 1 is reserved.
@@ -71,9 +69,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 // whoami returns who the API server says that the caller is.
 func (c caller) whoami(ctx context.Context, what string) string {
 	ginkgo.GinkgoHelper()
-	r := c.ask(ctx, what, request{http.MethodPost, reviewPath, contentJSON, review}, catalog.Reached)
+	r := c.ask(ctx, what, request{http.MethodPost, access.ReviewPath, contentJSON, access.Review}, catalog.Reached)
 	c.env.At(catalog.HopAuthn)
-	var self authenticationv1.SelfSubjectReview
-	Expect(r.Into(&self)).To(Succeed(), "the answer is no SelfSubjectReview")
-	return self.Status.UserInfo.Username
+	return harness.Reviewed(r).Username
 }

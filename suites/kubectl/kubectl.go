@@ -9,7 +9,6 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -25,9 +24,7 @@ const (
 	// nobodyThere is a location at which nothing listens: port 1 is reserved.
 	nobodyThere = "https://127.0.0.1:1"
 	// anonymous is the user of a request without a credential.
-	anonymous  = "system:anonymous"
-	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
+	anonymous = "system:anonymous"
 
 	// prompt is what kubectl says when it has no credential, and promptedUser
 	// what somebody might answer.
@@ -110,11 +107,10 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 	})
 
 	harness.Prove("kubectl/needs-credentials", func(ctx context.Context, env *harness.Env) {
-		who := env.Meet(catalog.HopTool, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"), catalog.Reached)
-		var self authenticationv1.SelfSubjectReview
-		Expect(who.Into(&self)).To(Succeed(), "kubectl shows no SelfSubjectReview")
-		Expect(self.Status.UserInfo.Username).To(Equal(env.Username(ctx)), "kubectl is somebody else than its kubeconfig's user")
-		Expect(self.Status.UserInfo.Username).NotTo(Equal(anonymous), "the kubeconfig's user is nobody")
+		who := env.Meet(catalog.HopTool, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, access.Review, "create", "--raw", access.ReviewPath, "--filename=-"), catalog.Reached)
+		self := harness.Reviewed(who)
+		Expect(self.Username).To(Equal(env.Username(ctx)), "kubectl is somebody else than its kubeconfig's user")
+		Expect(self.Username).NotTo(Equal(anonymous), "the kubeconfig's user is nobody")
 
 		pods := fmt.Sprintf("/api/v1/namespaces/%s/pods", env.Namespace(ctx))
 		env.Meet(catalog.HopTool, "kubectl with a credential lists pods", env.Host.RunKubectl(ctx, "get", "--raw", pods), catalog.Reached)

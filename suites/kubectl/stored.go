@@ -9,7 +9,6 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -44,7 +43,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		Expect(rootOf(r)).To(Equal(curlRoot(ctx, env, told)), "the root of the API, as kubectl and as curl get it")
 
 		ginkgo.By("it is the kubeconfig's user")
-		r = reaches(env, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
+		r = reaches(env, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, access.Review, "create", "--raw", access.ReviewPath, "--filename=-"))
 		env.At(catalog.HopAuthn)
 		Expect(reviewed(r)).To(Equal(env.Username(ctx)), "kubectl is somebody else than the kubeconfig's user")
 
@@ -75,7 +74,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 			Expect(c.CertificateAuthority).To(BeEmpty(), "cluster %q is handed over with the name of a file", name)
 		}
 		reaches(env, "kubectl with what was handed over", given.RunKubectl(ctx, "get", "--raw", apiRoot))
-		r := reaches(env, "kubectl asks who it is, with what was handed over", given.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
+		r := reaches(env, "kubectl asks who it is, with what was handed over", given.RunKubectlWith(ctx, access.Review, "create", "--raw", access.ReviewPath, "--filename=-"))
 		env.At(catalog.HopAuthn)
 		Expect(reviewed(r)).To(Equal(env.Username(ctx)), "who has been handed the kubeconfig is somebody else than its user")
 
@@ -121,12 +120,11 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 	harness.Prove("tls/kubectl-root-and-client-certs", func(ctx context.Context, env *harness.Env) {
 		own := env.ClientCertificate()
 		ginkgo.By("the API server takes kubectl for whom the stored client certificate is for")
-		r := reaches(env, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, review, "create", "--raw", reviewPath, "--filename=-"))
+		r := reaches(env, "kubectl asks who it is", env.Host.RunKubectlWith(ctx, access.Review, "create", "--raw", access.ReviewPath, "--filename=-"))
 		env.At(catalog.HopAuthn)
-		var self authenticationv1.SelfSubjectReview
-		Expect(r.Into(&self)).To(Succeed(), "kubectl shows no SelfSubjectReview")
-		Expect(self.Status.UserInfo.Username).To(Equal(own.Subject.CommonName), "kubectl is somebody else than the certificate is for")
-		Expect(self.Status.UserInfo.Groups).To(ContainElements(own.Subject.Organization), "kubectl is not in the groups that the certificate is for")
+		self := harness.Reviewed(r)
+		Expect(self.Username).To(Equal(own.Subject.CommonName), "kubectl is somebody else than the certificate is for")
+		Expect(self.Groups).To(ContainElements(own.Subject.Organization), "kubectl is not in the groups that the certificate is for")
 
 		var names []string
 		if env.Config.ServerName != "" {
@@ -249,7 +247,5 @@ func reaches(env *harness.Env, what string, r access.Result) access.Result {
 // reviewed returns who the API server says that the caller is.
 func reviewed(r access.Result) string {
 	ginkgo.GinkgoHelper()
-	var self authenticationv1.SelfSubjectReview
-	Expect(r.Into(&self)).To(Succeed(), "the answer is no SelfSubjectReview")
-	return self.Status.UserInfo.Username
+	return harness.Reviewed(r).Username
 }

@@ -27,7 +27,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		Expect(err).NotTo(HaveOccurred(), "kubectl proxy does not serve on this machine")
 		ginkgo.DeferCleanup(here.Stop)
 		r := env.Meet(catalog.HopLocalProxy, "a client on this machine asks who it is", access.Do(ctx, access.PlainClient(), access.Request{
-			Method: http.MethodPost, URL: here.URL(reviewPath), Body: review, Header: http.Header{"Content-Type": {"application/json"}},
+			Method: http.MethodPost, URL: here.URL(access.ReviewPath), Body: access.Review, Header: http.Header{"Content-Type": {"application/json"}},
 		}), catalog.Reached)
 		env.At(catalog.HopAuthn)
 		Expect(reviewed(env, r).Username).To(Equal(env.Username(ctx)), "who the client on this machine is")
@@ -36,7 +36,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		ginkgo.By("kubectl proxy in a pod is the pod's ServiceAccount")
 		p := proxyServing(ctx, env, served)
 		env.Meet(catalog.HopMount, "kubectl proxy's container looks for a credential", env.InContainer(ctx, p.pod, proxyContainer, `test -e `+tokenFile), catalog.Reached)
-		r = meetProxied(env, "the container beside it asks who it is", access.ReadCurl(env.InPod(ctx, p.pod, plain(reviewPath, review))), catalog.Reached)
+		r = meetProxied(env, "the container beside it asks who it is", access.ReadCurl(env.InPod(ctx, p.pod, plain(access.ReviewPath, access.Review))), catalog.Reached)
 		who := reviewed(env, r)
 		env.At(catalog.HopAuthn)
 		Expect(who.Username).To(Equal(userName(p.pod.Namespace, p.pod.Spec.ServiceAccountName)), "who the container beside the proxy is")
@@ -44,7 +44,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 
 		ginkgo.By("kubectl proxy in a pod without a volume serves, and finds no API server")
 		p = proxyServing(ctx, env, bare)
-		r = env.Meet(catalog.HopMount, "the container beside a proxy without a volume asks who it is", access.ReadCurl(env.InPod(ctx, p.pod, plain(reviewPath, review))), catalog.ServerError)
+		r = env.Meet(catalog.HopMount, "the container beside a proxy without a volume asks who it is", access.ReadCurl(env.InPod(ctx, p.pod, plain(access.ReviewPath, access.Review))), catalog.ServerError)
 		Expect(strings.ToLower(r.Stdout)).To(ContainSubstring(noServer), "what a proxy without a volume says")
 	})
 })
@@ -72,7 +72,5 @@ func proxyServing(ctx context.Context, env *harness.Env, pod *corev1.Pod) prober
 func reviewed(env *harness.Env, r access.Result) authenticationv1.UserInfo {
 	ginkgo.GinkgoHelper()
 	env.At(catalog.HopAPI)
-	var who authenticationv1.SelfSubjectReview
-	Expect(r.Into(&who)).To(Succeed(), "who the caller is")
-	return who.Status.UserInfo
+	return harness.Reviewed(r)
 }

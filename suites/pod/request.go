@@ -30,8 +30,7 @@ const (
 	byEnv  = `https://$host:$` + envPortHTTPS
 	byName = "https://kubernetes.default.svc"
 
-	apiPath    = "/api"
-	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+	apiPath = "/api"
 
 	// curlTime bounds each curl in a pod, and connectTime its connection, which
 	// sees a packet sent twice; in seconds.
@@ -39,9 +38,6 @@ const (
 	connectTime = 3
 	loopback    = "127.0.0.1"
 )
-
-// review is the body with which a caller asks who it is.
-const review = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
 
 // request is one request to the API that a container makes with curl. The zero
 // value asks nothing; without server it goes to byEnv.
@@ -97,7 +93,7 @@ func (p prober) meetIn(ctx context.Context, container, what string, q request, w
 
 // whoami returns who the API server says that the pod is.
 func (p prober) whoami(ctx context.Context, q request) authenticationv1.UserInfo {
-	q.path, q.body = reviewPath, review
+	q.path, q.body = access.ReviewPath, access.Review
 	r := p.meet(ctx, "the pod asks who it is", q, catalog.Reached)
 	var answer authenticationv1.SelfSubjectReview
 	p.env.At(catalog.HopAPI)

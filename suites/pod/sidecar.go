@@ -9,7 +9,6 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/inroads-k8s/inroads/framework/access"
@@ -19,10 +18,8 @@ import (
 
 const (
 	proxyContainer = "kubectl-proxy"
-	// proxyPort is where kubectl proxy listens when it is told nothing, and
-	// proxyServes what it then prints.
+	// proxyPort is where kubectl proxy listens when it is told nothing.
 	proxyPort   = 8001
-	proxyServes = "Starting to serve on "
 	emptyVolume = "no-credential"
 )
 
@@ -46,13 +43,11 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		}
 
 		ginkgo.By("the other container is the pod's ServiceAccount, with its rights")
-		r := meetProxied(env, "it asks who it is", access.ReadCurl(env.InPod(ctx, allowed.pod, plain(reviewPath, review))), catalog.Reached)
-		var who authenticationv1.SelfSubjectReview
-		env.At(catalog.HopAPI)
-		Expect(r.Into(&who)).To(Succeed(), "who the other container is")
+		r := meetProxied(env, "it asks who it is", access.ReadCurl(env.InPod(ctx, allowed.pod, plain(access.ReviewPath, access.Review))), catalog.Reached)
+		who := reviewed(env, r)
 		env.At(catalog.HopAuthn)
-		Expect(who.Status.UserInfo.Username).To(Equal(userName(reader.Namespace, reader.Name)), "who the other container is")
-		expectBound(env, who.Status.UserInfo, allowed.pod)
+		Expect(who.Username).To(Equal(userName(reader.Namespace, reader.Name)), "who the other container is")
+		expectBound(env, who, allowed.pod)
 		list := plain(podsPath(reader.Namespace), "")
 		meetProxied(env, "it lists pods, which its ServiceAccount may", access.ReadCurl(env.InPod(ctx, allowed.pod, list)), catalog.Reached)
 		meetProxied(env, "it lists pods, which its ServiceAccount may not", access.ReadCurl(env.InPod(ctx, forbidden.pod, list)), catalog.Forbidden)
@@ -77,7 +72,7 @@ func sidecarPod(env *harness.Env, account string) *corev1.Pod {
 }
 
 func serves(lines []string) bool {
-	return strings.HasPrefix(lines[len(lines)-1], proxyServes)
+	return strings.HasPrefix(lines[len(lines)-1], access.KubectlProxyReady)
 }
 
 // plain is a request without any credential to the proxy of the own pod.

@@ -134,7 +134,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 	harness.Prove("kp/adds-auth-headers", func(ctx context.Context, env *harness.Env) {
 		first := serve(ctx, env, env.Host)
-		who := env.Meet(catalog.HopAuthn, "who the caller is through the proxy", ask(ctx, first, http.MethodPost, reviewPath, contentJSON, review), catalog.Reached)
+		who := env.Meet(catalog.HopAuthn, "who the caller is through the proxy", ask(ctx, first, http.MethodPost, access.ReviewPath, contentJSON, access.Review), catalog.Reached)
 		Expect(username(who)).To(Equal(env.Username(ctx)), "through the proxy the caller is somebody else")
 
 		// A server of the spec's own shows what arrives.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/access"
@@ -23,9 +22,6 @@ const (
 	nobodyThere = "https://127.0.0.1:1"
 
 	account = "visitor"
-
-	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
 
 	// What kubectl proxy puts into its answer when it cannot reach the API
 	// server, or does not trust it.
@@ -90,11 +86,11 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 
 	harness.Prove("proxy-mode/authenticates", func(ctx context.Context, env *harness.Env) {
 		proxy := serve(ctx, env, env.Host)
-		who := env.Meet(catalog.HopAuthn, "who the caller is through the proxy", ask(ctx, proxy, http.MethodPost, reviewPath, contentJSON, review), catalog.Reached)
+		who := env.Meet(catalog.HopAuthn, "who the caller is through the proxy", ask(ctx, proxy, http.MethodPost, access.ReviewPath, contentJSON, access.Review), catalog.Reached)
 		Expect(username(who)).To(Equal(env.Username(ctx)), "through the proxy the caller is somebody else")
 
 		visitor := serve(ctx, env, env.HostWith("visitor", env.Kubeconfig().WithToken(tokenOfVisitor(ctx, env))))
-		who = env.Meet(catalog.HopAuthn, "who the caller is through another user's proxy", ask(ctx, visitor, http.MethodPost, reviewPath, contentJSON, review), catalog.Reached)
+		who = env.Meet(catalog.HopAuthn, "who the caller is through another user's proxy", ask(ctx, visitor, http.MethodPost, access.ReviewPath, contentJSON, access.Review), catalog.Reached)
 		Expect(username(who)).To(Equal(fmt.Sprintf("system:serviceaccount:%s:%s", env.Namespace(ctx), account)), "through another user's proxy the caller is somebody else")
 
 		pods := fmt.Sprintf("/api/v1/namespaces/%s/pods", env.Namespace(ctx))
@@ -127,7 +123,5 @@ func startMITM(ctx context.Context, env *harness.Env, o access.MITMOptions) *acc
 
 func username(r access.Result) string {
 	ginkgo.GinkgoHelper()
-	var review authenticationv1.SelfSubjectReview
-	Expect(r.Into(&review)).To(Succeed(), "the answer is no SelfSubjectReview")
-	return review.Status.UserInfo.Username
+	return harness.Reviewed(r).Username
 }

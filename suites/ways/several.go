@@ -23,9 +23,7 @@ import (
 )
 
 const (
-	apiRoot    = "/api"
-	reviewPath = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-	review     = `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`
+	apiRoot = "/api"
 	// mark is the parameter, of no meaning to the API server, by which the audit
 	// log tells the requests of the ways apart.
 	mark = "inroads-way"
@@ -36,7 +34,6 @@ const (
 	// API server's proxy too.
 	besideContainer, sidecarContainer, openContainer = "beside", "sidecar", "open"
 	sidecarPort, openPort                            = 8001, 8002
-	proxyServes                                      = "Starting to serve on "
 	curlTime                                         = 10
 )
 
@@ -83,12 +80,11 @@ var _ = harness.Area(catalog.PathEvery, func() {
 			}
 			Expect(pods).To(MatchJSON(first), "the pods that %s gives, and %s", w.name, all[0].name)
 
-			var who authenticationv1.SelfSubjectReview
-			r = w.meet(ctx, env, "who it is", reviewPath, review)
+			r = w.meet(ctx, env, "who it is", access.ReviewPath, access.Review)
 			env.At(catalog.HopAPI)
-			Expect(r.Into(&who)).To(Succeed(), "who %s is", w.name)
+			who := harness.Reviewed(r)
 			env.At(catalog.HopAuthn)
-			expectUser(who.Status.UserInfo, w)
+			expectUser(who, w)
 		}
 
 		ginkgo.By("who has no credential is given none of it")
@@ -244,4 +240,6 @@ func callerPod(env *harness.Env, account string) *corev1.Pod {
 	return pod
 }
 
-func serves(lines []string) bool { return strings.HasPrefix(lines[len(lines)-1], proxyServes) }
+func serves(lines []string) bool {
+	return strings.HasPrefix(lines[len(lines)-1], access.KubectlProxyReady)
+}
