@@ -108,7 +108,7 @@ func (r *runner) all(ctx context.Context, legs []*runner) (report reports.Report
 		nodes := min(int64(harness.NodesOf(leg.options)), room)
 		if err := free.Acquire(ctx, nodes); err != nil {
 			for j, k := range r.kubectls {
-				report = done.set(i*len(r.kubectls)+j, reports.Stopped(leg.metaOf(k)))
+				done.set(i*len(r.kubectls)+j, reports.Stopped(leg.metaOf(k)))
 			}
 			continue
 		}
