@@ -9,6 +9,7 @@ import (
 	_ "github.com/inroads-k8s/inroads/suites/browser"
 	_ "github.com/inroads-k8s/inroads/suites/direct"
 	_ "github.com/inroads-k8s/inroads/suites/kubectl"
+	_ "github.com/inroads-k8s/inroads/suites/kubeproxy"
 	_ "github.com/inroads-k8s/inroads/suites/pod"
 	_ "github.com/inroads-k8s/inroads/suites/proxy"
 	_ "github.com/inroads-k8s/inroads/suites/services"

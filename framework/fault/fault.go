@@ -86,7 +86,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults,
+		nodeFaults, serviceFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

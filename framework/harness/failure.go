@@ -157,7 +157,7 @@ func (e *Env) pathTrace(broken probe.Step, path probe.Trace) []probe.Step {
 			}
 		}
 	}
-	if e.Claim.Path != catalog.PathInPod {
+	if e.Claim.Path != catalog.PathInPod && e.Claim.Path != catalog.PathKubeProxy {
 		learn(e.entry.Trace)
 	}
 	learn(path.Steps)
