@@ -71,7 +71,8 @@ var serviceFaults = []Fault{
 }
 
 // forwardRequests is a proxy that understands HTTP/1.1: it sends each request on
-// by itself, to the host that the request names, and adds for whom.
+// by itself, to the host that the request names, and adds for whom. It closes the
+// connection when the client asks for that.
 const forwardRequests = `export LC_ALL=C
 while IFS= read -r line; do
 	line=${line%$'\r'}
@@ -79,16 +80,18 @@ while IFS= read -r line; do
 	'GET '*' HTTP/1.1') path=${line#GET } path=${path% HTTP/1.1} ;;
 	*) answer '400 Bad Request' 0; exit ;;
 	esac
-	headers=(--header "X-Forwarded-For: $REMOTE_ADDR") host=
+	headers=(--header "X-Forwarded-For: $REMOTE_ADDR") host= connection=keep-alive
 	while IFS= read -r line; do
 		line=${line%$'\r'}
 		case $line in
 		'') break ;;
 		[Hh]ost:*) host=${line#*: } ;;
+		'Connection: close') connection=close ;;
 		*) headers+=(--header "$line") ;;
 		esac
 	done
 	body=$(curl --silent --fail --max-time 5 "${headers[@]}" "http://$host$path") || { answer '502 Bad Gateway' 0; exit; }
-	printf 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body"
+	printf 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n%s' "$connection" "${#body}" "$body"
+	[ "$connection" = keep-alive ] || exit
 done
 `

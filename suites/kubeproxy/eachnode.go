@@ -27,25 +27,30 @@ const (
 var _ = harness.Area(catalog.PathKubeProxy, func() {
 	harness.Prove("kpx/on-each-node", func(ctx context.Context, env *harness.Env) {
 		pods := kubeProxies(ctx, env)
-		all := places(ctx, env)
-		s := newService(ctx, env, 1, nil)
+		all := newPlaces(ctx, env)
+		s := newService(ctx, env, 1)
+		there(ctx, all)
+		s.ready(ctx, env)
 		port := s.port(portHTTP)
+		direct(ctx, all, s, own(port), get(hostname))
 
 		ginkgo.By("the Service is reached from each node")
-		for _, p := range all {
-			p.direct(ctx, s, own(port), p.get(hostname))
-			p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
-			p.answers(ctx, "the node's own port is asked which pod answers", s, port, p.nodePort(port), p.get(hostname))
-		}
+		answered(ctx, on(all, func(p place) []question {
+			return append(p.ask(askedIP, s, port, get(hostname), catalog.Reached, s.address(port)),
+				p.ask(askedPort, s, port, get(hostname), catalog.Reached, p.nodePorts(s, port)[0])...)
+		}))
 
 		ginkgo.By("kube-proxy is on each node, ready, and says that it is healthy")
-		for _, p := range all {
+		asked := on(all, func(p place) []question {
+			return p.ask("kube-proxy is asked whether it is healthy", s, port, get(healthPath), catalog.Reached, net.JoinHostPort(p.pod.Status.HostIP, strconv.Itoa(healthPort)))
+		})
+		for i, r := range once(ctx, asked) {
+			p := asked[i].place
 			env.At(catalog.HopService)
 			Expect(pods).To(ContainElement(And(HaveField("Spec.NodeName", p.pod.Spec.NodeName), HaveField("Status.Conditions", ContainElement(
 				And(HaveField("Type", corev1.PodReady), HaveField("Status", corev1.ConditionTrue)),
 			)))), "the pods of kube-proxy, for node %q", p.pod.Spec.NodeName)
-			env.Meet(catalog.HopService, p.from("kube-proxy is asked whether it is healthy"),
-				p.get(healthPath)(ctx, net.JoinHostPort(p.pod.Status.HostIP, strconv.Itoa(healthPort))), catalog.Reached)
+			env.Meet(catalog.HopService, p.from(asked[i].what), r, catalog.Reached)
 		}
 	})
 })

@@ -18,58 +18,67 @@ const (
 	askEcho = "echo "
 	// payloadLength is the number of characters of a payload that occurs once.
 	payloadLength = 16
+
+	askedIP   = "the cluster IP is asked which pod answers"
+	askedPort = "the node's own port is asked which pod answers"
 )
 
 var _ = harness.Area(catalog.PathKubeProxy, func() {
 	harness.Prove("kpx/tcp", func(ctx context.Context, env *harness.Env) {
-		all := places(ctx, env)
-		s := newService(ctx, env, 1, nil)
+		all := newPlaces(ctx, env)
+		s := newService(ctx, env, 1)
+		there(ctx, all)
+		s.ready(ctx, env)
 		port := s.port(portHTTP)
+		direct(ctx, all, s, own(port), get(hostname))
 
 		ginkgo.By("the pod answers at the cluster IP and at the node's port")
-		for _, p := range all {
-			p.direct(ctx, s, own(port), p.get(hostname))
-			p.answers(ctx, "the cluster IP is asked which pod answers", s, port, s.address(port), p.get(hostname))
-			p.answers(ctx, "the node's own port is asked which pod answers", s, port, p.nodePort(port), p.get(hostname))
-		}
+		answered(ctx, on(all, func(p place) []question {
+			return append(p.ask(askedIP, s, port, get(hostname), catalog.Reached, s.addresses(port)...),
+				p.ask(askedPort, s, port, get(hostname), catalog.Reached, p.nodePorts(s, port)...)...)
+		}))
 
 		ginkgo.By("without an endpoint both refuse")
 		s.lose(ctx, env)
-		for _, p := range all {
-			p.refused(ctx, "the cluster IP of a Service without endpoints is asked", s, port, s.address(port), p.get(hostname))
-			p.refused(ctx, "the node's port of a Service without endpoints is asked", s, port, p.nodePort(port), p.get(hostname))
-		}
+		meet(ctx, on(all, func(p place) []question {
+			return append(p.ask("the cluster IP of a Service without endpoints is asked", s, port, get(hostname), catalog.Refused, s.addresses(port)...),
+				p.ask("the node's port of a Service without endpoints is asked", s, port, get(hostname), catalog.Refused, p.nodePorts(s, port)...)...)
+		}))
 	})
 
 	harness.Prove("kpx/udp", func(ctx context.Context, env *harness.Env) {
-		all := places(ctx, env)
-		s := newService(ctx, env, 1, nil)
+		all := newPlaces(ctx, env, sender(env))
+		s := newService(ctx, env, 1)
+		there(ctx, all)
+		s.ready(ctx, env)
 		port := s.port(portUDP)
+		direct(ctx, all, s, own(port), send(askName))
 
 		ginkgo.By("a datagram arrives at the pod as it is, and the answer comes back")
-		for _, p := range all {
-			p.direct(ctx, s, own(port), p.send(askName))
-			for _, address := range []string{s.address(port), p.nodePort(port)} {
-				p.answers(ctx, "a datagram to "+address+" asks which pod answers", s, port, address, p.send(askName))
-				payload := rand.String(payloadLength)
-				r := p.met(ctx, "a datagram to "+address+" is to be sent back", s, port, address, p.send(askEcho+payload), catalog.Reached)
-				env.At(catalog.HopBackend)
-				Expect(r.Stdout).To(Equal(payload), p.from("what comes back"))
-			}
+		answered(ctx, on(all, func(p place) []question {
+			return append(p.ask(askedIP, s, port, send(askName), catalog.Reached, s.addresses(port)...),
+				p.ask(askedPort, s, port, send(askName), catalog.Reached, p.nodePorts(s, port)...)...)
+		}))
+		payload := rand.String(payloadLength)
+		for _, r := range meet(ctx, on(all, func(p place) []question {
+			return p.ask("a datagram is to be sent back", s, port, send(askEcho+payload), catalog.Reached, append(s.addresses(port), p.nodePorts(s, port)...)...)
+		})) {
+			env.At(catalog.HopBackend)
+			Expect(r.Stdout).To(Equal(payload), "what comes back")
 		}
 
 		ginkgo.By("without an endpoint it is refused")
 		s.lose(ctx, env)
-		for _, p := range all {
-			p.refused(ctx, "a datagram is sent to the cluster IP of a Service without endpoints", s, port, s.address(port), p.send(askName))
-			p.refused(ctx, "a datagram is sent to the node's port of a Service without endpoints", s, port, p.nodePort(port), p.send(askName))
-		}
+		meet(ctx, on(all, func(p place) []question {
+			return append(p.ask("a datagram is sent to the cluster IP of a Service without endpoints", s, port, send(askName), catalog.Refused, s.addresses(port)...),
+				p.ask("a datagram is sent to the node's port of a Service without endpoints", s, port, send(askName), catalog.Refused, p.nodePorts(s, port)...)...)
+		}))
 
 		ginkgo.By("once there is another pod, that one answers")
 		s.add(ctx, env, "successor")
 		s.ready(ctx, env)
-		for _, p := range all {
-			p.answers(ctx, "a datagram to the cluster IP asks which pod answers now", s, port, s.address(port), p.send(askName))
-		}
+		answered(ctx, on(all, func(p place) []question {
+			return p.ask("the cluster IP is asked which pod answers now", s, port, send(askName), catalog.Reached, s.addresses(port)...)
+		}))
 	})
 })

@@ -48,32 +48,30 @@ func own(port corev1.ServicePort) corev1.ServicePort {
 	return all[slices.IndexFunc(all, func(p corev1.ServicePort) bool { return p.Name == port.Name })]
 }
 
-// newService runs n backends and makes a Service of them, with a port of its own
-// on every node, that has been changed.
-func newService(ctx context.Context, env *harness.Env, n int, change func(*corev1.Service)) service {
+// newService creates n backends and a Service of them, with a port of its own on
+// every node, and does not wait.
+func newService(ctx context.Context, env *harness.Env, n int) service {
 	svc := env.Service(backendName, backendName, ports()...)
 	svc.Spec.Type = corev1.ServiceTypeNodePort
-	if change != nil {
-		change(svc)
-	}
+	svc.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicyPreferDualStack)
 	s := service{Service: env.CreateService(ctx, svc)}
 	for i := range n {
 		s.add(ctx, env, fmt.Sprintf("%s-%d", backendName, i))
 	}
-	s.ready(ctx, env)
 	return s
 }
 
-// add runs one more backend.
+// add creates one more backend and lets it be ready.
 func (s *service) add(ctx context.Context, env *harness.Env, name string) {
-	s.pods = append(s.pods, env.CreatePod(ctx, harness.Gated(env.ServerPod(name, backendName))))
+	pod := env.CreatePod(ctx, harness.Gated(env.ServerPod(name, backendName)))
+	env.OpenGate(ctx, pod, true)
+	s.pods = append(s.pods, pod)
 }
 
-// ready makes the pods ready and waits until the Service says so.
+// ready waits until the pods are ready and the Service says so.
 func (s service) ready(ctx context.Context, env *harness.Env) {
-	for i := range s.pods {
-		env.OpenGate(ctx, s.pods[i], true)
-		s.pods[i] = env.WaitReady(ctx, s.pods[i])
+	for i, pod := range s.pods {
+		s.pods[i] = env.WaitReady(ctx, pod)
 	}
 	s.waitEndpoints(ctx, env)
 }
@@ -106,9 +104,16 @@ func (s service) port(name string) corev1.ServicePort {
 	return s.Spec.Ports[slices.IndexFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == name })]
 }
 
-// address is the cluster IP with the port.
-func (s service) address(port corev1.ServicePort) string {
-	return net.JoinHostPort(s.Spec.ClusterIP, strconv.Itoa(int(port.Port)))
+// address is the first cluster IP with the port.
+func (s service) address(port corev1.ServicePort) string { return s.addresses(port)[0] }
+
+// addresses are the cluster IPs with the port.
+func (s service) addresses(port corev1.ServicePort) []string {
+	var all []string
+	for _, ip := range s.Spec.ClusterIPs {
+		all = append(all, net.JoinHostPort(ip, strconv.Itoa(int(port.Port))))
+	}
+	return all
 }
 
 // endpoints are the ready ones of the port, "host:port".
