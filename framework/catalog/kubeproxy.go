@@ -10,8 +10,12 @@ var (
 // kubeProxyRights are for Services that pods of every node ask.
 var kubeProxyRights = rights(execInPods, ownServices, clusterWide("", "nodes", "list"), in("pods/status", "patch"))
 
-// kubeProxyTopologies have kube-proxy in one mode and in the other.
-var kubeProxyTopologies = []Topology{TopologyMultiNode, TopologyNFTables}
+// kubeProxyTopologies have kube-proxy in one mode and in the other,
+// protocolTopologies also two families of addresses.
+var (
+	kubeProxyTopologies = []Topology{TopologyMultiNode, TopologyNFTables}
+	protocolTopologies  = []Topology{TopologyMultiNode, TopologyNFTables, TopologyDualStack}
+)
 
 var kubeProxyClaims = []Claim{
 	{
@@ -26,14 +30,14 @@ var kubeProxyClaims = []Claim{
 	{
 		ID: "kpx/tcp", Path: PathKubeProxy, Level: Core, Expect: Reached,
 		Sentence: "a TCP connection to a Service's cluster IP or node port is one to its pod, from each node, and is refused at once when the Service has lost its last endpoint",
-		Source:   soManyProxies, Needs: withPods(), Topologies: kubeProxyTopologies,
+		Source:   soManyProxies, Needs: withPods(), Topologies: protocolTopologies,
 		Rights: kubeProxyRights,
 		Faults: []Fault{kubeProxyLost, selectorWrong, endpointsNotReady, targetPortWrong},
 	},
 	{
 		ID: "kpx/udp", Path: PathKubeProxy, Level: Core, Expect: Reached,
-		Sentence: "a UDP datagram to a Service's cluster IP or node port arrives at its pod and the answer comes back, from each node; it is refused when the Service has lost its last endpoint, and goes to a new pod once there is one",
-		Source:   soManyProxies, Needs: withPods(), Topologies: kubeProxyTopologies,
+		Sentence: "a UDP datagram to a Service's cluster IP or node port arrives at its pod and the answer comes back, from each node; it is refused when the Service has lost its last endpoint, and goes to another pod once that is ready",
+		Source:   soManyProxies, Needs: withPods(), Topologies: protocolTopologies,
 		Rights: kubeProxyRights,
 		Faults: []Fault{kubeProxyLost, serviceUDPGone, selectorWrong, endpointsNotReady, targetPortWrong},
 	},

@@ -49,6 +49,7 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 	harness.Prove("kpx/udp", func(ctx context.Context, env *harness.Env) {
 		all := newPlaces(ctx, env, sender(env))
 		s := newService(ctx, env, 1)
+		successor := newBackend(ctx, env, "successor")
 		there(ctx, all)
 		s.ready(ctx, env)
 		port := s.port(portUDP)
@@ -74,8 +75,8 @@ var _ = harness.Area(catalog.PathKubeProxy, func() {
 				p.ask("a datagram is sent to the node's port of a Service without endpoints", s, port, send(askName), catalog.Refused, p.nodePorts(s, port)...)...)
 		}))
 
-		ginkgo.By("once there is another pod, that one answers")
-		s.add(ctx, env, "successor")
+		ginkgo.By("once another pod is ready, that one answers")
+		s.add(ctx, env, successor)
 		s.ready(ctx, env)
 		answered(ctx, on(all, func(p place) []question {
 			return p.ask("the cluster IP is asked which pod answers now", s, port, send(askName), catalog.Reached, s.addresses(port)...)

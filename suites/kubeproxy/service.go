@@ -56,14 +56,18 @@ func newService(ctx context.Context, env *harness.Env, n int) service {
 	svc.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicyPreferDualStack)
 	s := service{Service: env.CreateService(ctx, svc)}
 	for i := range n {
-		s.add(ctx, env, fmt.Sprintf("%s-%d", backendName, i))
+		s.add(ctx, env, newBackend(ctx, env, fmt.Sprintf("%s-%d", backendName, i)))
 	}
 	return s
 }
 
-// add creates one more backend and lets it be ready.
-func (s *service) add(ctx context.Context, env *harness.Env, name string) {
-	pod := env.CreatePod(ctx, harness.Gated(env.ServerPod(name, backendName)))
+// newBackend creates a backend, which is not ready until add lets it be.
+func newBackend(ctx context.Context, env *harness.Env, name string) *corev1.Pod {
+	return env.CreatePod(ctx, harness.Gated(env.ServerPod(name, backendName)))
+}
+
+// add lets a backend be ready.
+func (s *service) add(ctx context.Context, env *harness.Env, pod *corev1.Pod) {
 	env.OpenGate(ctx, pod, true)
 	s.pods = append(s.pods, pod)
 }
