@@ -11,6 +11,7 @@ import (
 	_ "github.com/inroads-k8s/inroads/suites/clients"
 	_ "github.com/inroads-k8s/inroads/suites/direct"
 	_ "github.com/inroads-k8s/inroads/suites/kubectl"
+	_ "github.com/inroads-k8s/inroads/suites/kubeproxy"
 	_ "github.com/inroads-k8s/inroads/suites/pod"
 	_ "github.com/inroads-k8s/inroads/suites/proxy"
 	_ "github.com/inroads-k8s/inroads/suites/services"

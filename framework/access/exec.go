@@ -28,7 +28,7 @@ type Container struct {
 // Exec runs a command in the container. A Result with an Err means that the
 // way into the container broke, which says nothing about what was to be proven.
 func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, command ...string) Result {
-	r := Result{Exit: -1, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
+	r := c.asked(command...)
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(cfg, "GET", req.URL().String())
@@ -52,7 +52,77 @@ func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes
 	return r
 }
 
+// asked returns the result of a command of which no more is known yet.
+func (c Container) asked(command ...string) Result {
+	return Result{Exit: -1, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
+}
+
 // Script runs a shell script in the container.
 func (c Container) Script(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, script string) Result {
-	return c.Exec(ctx, cfg, client, "sh", "-ec", strings.TrimSpace(script))
+	return c.Exec(ctx, cfg, client, shell(script)...)
+}
+
+// Scripts runs shell scripts in the container, all at the same time, and returns
+// what each gave. It goes in once, which takes longer than most of what there is
+// to ask there. The Duration of each is that of them all.
+func (c Container) Scripts(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, scripts ...string) []Result {
+	whole := c.Script(ctx, cfg, client, together(scripts))
+	parts, err := takeApart(whole.Stdout, len(scripts))
+	if whole.Err != nil {
+		err = whole.Err
+	} else if err != nil {
+		err = fmt.Errorf("running %d scripts at once: %w: %s", len(scripts), err, whole.Stderr)
+	}
+	all := make([]Result, len(scripts))
+	for i, script := range scripts {
+		r := c.asked(shell(script)...)
+		r.Duration, r.Err = whole.Duration, err
+		if err == nil {
+			r.Exit, r.Stdout, r.Stderr = parts[i].exit, parts[i].stdout, parts[i].stderr
+			if r.Outcome = catalog.Reached; r.Exit != 0 {
+				r.Outcome = classify(r.Stderr)
+			}
+		}
+		all[i] = r
+	}
+	return all
+}
+
+// shell returns the command that runs a script.
+func shell(script string) []string { return []string{"sh", "-ec", strings.TrimSpace(script)} }
+
+// together returns the script that runs others at the same time and prints for
+// each, in their order, a line of its exit code and of how many bytes its two
+// outputs have, and then these.
+func together(scripts []string) string {
+	var b strings.Builder
+	b.WriteString("d=$(mktemp -d)\ntrap 'rm -rf \"$d\"' EXIT\n")
+	for i, script := range scripts {
+		fmt.Fprintf(&b, "{ code=0; %[2]s >$d/%[1]d.out 2>$d/%[1]d.err || code=$?; echo $code >$d/%[1]d.code; } &\n", i, shellescape.QuoteCommand(shell(script)))
+	}
+	fmt.Fprintf(&b, "wait\ni=0\nwhile [ $i -lt %d ]; do\necho $(cat $d/$i.code) $(wc -c <$d/$i.out) $(wc -c <$d/$i.err)\ncat $d/$i.out $d/$i.err\ni=$((i+1))\ndone\n", len(scripts))
+	return b.String()
+}
+
+// part is what one of several scripts gave.
+type part struct {
+	exit           int
+	stdout, stderr string
+}
+
+// takeApart reads what a script of together prints for n others.
+func takeApart(out string, n int) ([]part, error) {
+	all := make([]part, n)
+	for i := range all {
+		line, rest, _ := strings.Cut(out, "\n")
+		var stdout, stderr int
+		if _, err := fmt.Sscan(line, &all[i].exit, &stdout, &stderr); err != nil {
+			return nil, fmt.Errorf("reading how script %d of %d ended in %q: %w", i+1, n, clip(line), err)
+		}
+		if stdout < 0 || stderr < 0 || stdout > len(rest) || stderr > len(rest)-stdout {
+			return nil, fmt.Errorf("reading what script %d of %d printed: %d and %d bytes are not in the %d that there are", i+1, n, stdout, stderr, len(rest))
+		}
+		all[i].stdout, all[i].stderr, out = rest[:stdout], rest[stdout:stdout+stderr], rest[stdout+stderr:]
+	}
+	return all, nil
 }

@@ -175,7 +175,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims, balancerClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims, balancerClaims, kubeProxyClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -19,6 +19,9 @@ const (
 	// PathAPIServerProxy is access to services, pods and nodes through the
 	// API server's proxy.
 	PathAPIServerProxy PathID = "apiserver-proxy"
+	// PathKubeProxy is access to a Service at an address of its own, which
+	// kube-proxy leads to a pod on each node.
+	PathKubeProxy PathID = "kube-proxy"
 	// PathEvery is each documented way to the API, one after the other.
 	PathEvery PathID = "every"
 	// PathLoadBalancer is access from outside to a Service of type LoadBalancer.
@@ -37,6 +40,7 @@ var paths = []Path{
 	{PathClients, "client libraries", []Hop{HopTool, HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathInPod, "the API from a pod", []Hop{HopTool, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathAPIServerProxy, "services, pods and nodes through the API server's proxy", []Hop{HopConfig, HopResolve, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI, HopService, HopEndpoint, HopNode, HopBackend}},
+	{PathKubeProxy, "Services through kube-proxy", []Hop{HopTool, HopResolve, HopService, HopEndpoint, HopBackend}},
 	{PathEvery, "every way to the API", []Hop{HopTool, HopConfig, HopController, HopMount, HopLocalProxy, HopResolve, HopService, HopDial, HopTLS, HopAuthn, HopAuthz, HopAPI}},
 	{PathLoadBalancer, "a Service of type LoadBalancer", []Hop{HopConfig, HopController, HopDial, HopService, HopEndpoint, HopBackend}},
 }

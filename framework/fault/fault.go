@@ -98,7 +98,7 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, versionFaults, serviceBalancerFaults, serverBalancerFaults,
+		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, versionFaults, serviceBalancerFaults, serverBalancerFaults, serviceFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

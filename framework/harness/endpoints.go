@@ -18,7 +18,8 @@ import (
 const endpointTime = 30 * time.Second
 
 // WaitEndpoints watches the EndpointSlices of the Service until they list
-// exactly n ready endpoints. Its error is the cluster's doing, which a spec
+// exactly n ready pods, each with an endpoint of every family of addresses that
+// the Service has. Its error is the cluster's doing, which a spec
 // asserts on: the pods of a Service that a spec made are ready before. For a
 // Service that selects fewer pods it does not wait.
 func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) error {
@@ -31,6 +32,7 @@ func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) err
 	case len(pods.Items) < n:
 		return fmt.Errorf("looking for %d endpoints of Service %q: its selector %s has %d pods", n, svc.Name, labels.FormatLabels(svc.Spec.Selector), len(pods.Items))
 	}
+	n *= max(1, len(svc.Spec.IPFamilies))
 	selector := labels.Set{discoveryv1.LabelServiceName: svc.Name}.String()
 	ready := map[string]int{}
 	err = watchUntil(ctx, e.Client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },

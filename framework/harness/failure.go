@@ -159,7 +159,7 @@ func (e *Env) pathTrace(broken probe.Step, path probe.Trace) []probe.Step {
 		}
 	}
 	switch e.Claim.Path {
-	case catalog.PathInPod:
+	case catalog.PathInPod, catalog.PathKubeProxy:
 	case catalog.PathLoadBalancer: // its address is another than the API server's
 		learn(slices.DeleteFunc(slices.Clone(e.entry.Trace), func(s probe.Step) bool { return s.Hop == catalog.HopDial }))
 	default:

@@ -137,6 +137,13 @@ func (e *Env) InPod(ctx context.Context, pod *corev1.Pod, script string) access.
 	return e.InContainer(ctx, pod, pod.Spec.Containers[0].Name, script)
 }
 
+// EachInPod runs shell scripts in the pod's first container, each with sh -ec, all
+// at the same time, and returns what each gave.
+func (e *Env) EachInPod(ctx context.Context, pod *corev1.Pod, scripts ...string) []access.Result {
+	c := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.Spec.Containers[0].Name}
+	return c.Scripts(ctx, e.Config, e.Client, scripts...)
+}
+
 // InContainer runs a shell script in a container of the pod, with sh -ec.
 func (e *Env) InContainer(ctx context.Context, pod *corev1.Pod, container, script string) access.Result {
 	return access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: container}.Script(ctx, e.Config, e.Client, script)

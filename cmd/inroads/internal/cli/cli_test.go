@@ -55,6 +55,7 @@ func TestUsage(t *testing.T) {
 		{"explain nothing known", []string{"explain", "a-tls-2"}, `inroads: no claim or code "a-tls-2"; did you mean "A-TLS-02"`},
 		{"probe nothing", []string{"probe"}, `inroads: probe takes one path, not 0; there are kubectl, `},
 		{"probe a misspelt path", []string{"probe", "kubectl-prxy"}, `inroads: no path "kubectl-prxy"; did you mean "kubectl-proxy"? there are kubectl, `},
+		{"probe a path without a walk", []string{"probe", "kube-proxy"}, `inroads: path "kube-proxy" begins in pods of a run's own, and probe starts none; 'inroads run --path kube-proxy' proves its claims`},
 		{"flag of another path", []string{"probe", "token", "--url", "http://127.0.0.1:1"}, `inroads: --url is not of path "token"; it is of kubectl-proxy`},
 		{"format of probe", []string{"probe", "kubectl", "-o", "xml"}, `inroads: no output format "xml"; there are table and json`},
 		{"path without a slash", []string{"probe", "token", "--path", "api"}, `inroads: --path "api" does not begin with a slash`},

@@ -54,7 +54,7 @@ func newProbe(s Streams) *cobra.Command {
 at the first hop that is broken: what was seen there, its code, what to type next
 and what to read. Nothing in the cluster is changed.
 
-PATH is one of ` + strings.Join(pathIDs(), ", ") + `.
+PATH is one of ` + strings.Join(walkedPaths(), ", ") + `.
 
 Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be told.`,
 		Example: `  inroads probe kubectl --context prod
@@ -68,12 +68,12 @@ Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be tol
   inroads probe apiserver-proxy --node worker-1 -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Sprintf("probe takes one path, not %d", len(args)), "there are "+strings.Join(pathIDs(), ", "))
+				return usage(fmt.Sprintf("probe takes one path, not %d", len(args)), "there are "+strings.Join(walkedPaths(), ", "))
 			}
 			return nil
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return pathIDs(), cobra.ShellCompDirectiveNoFileComp
+			return walkedPaths(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.stdin = cmd.InOrStdin()
@@ -108,8 +108,11 @@ Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be tol
 
 // check finds what contradicts itself on the command line.
 func (p *prober) check(cmd *cobra.Command, path string) error {
-	if !slices.Contains(pathIDs(), path) {
-		return usage(fmt.Sprintf("no path %q", path), suggest(path, pathIDs())+"there are "+strings.Join(pathIDs(), ", "))
+	if path == string(catalog.PathKubeProxy) {
+		return usage(fmt.Sprintf("path %q begins in pods of a run's own, and probe starts none", path), "'inroads run --path "+path+"' proves its claims")
+	}
+	if !slices.Contains(walkedPaths(), path) {
+		return usage(fmt.Sprintf("no path %q", path), suggest(path, walkedPaths())+"there are "+strings.Join(walkedPaths(), ", "))
 	}
 	if p.format != formatTable && p.format != formatJSON {
 		return usage(fmt.Sprintf("no output format %q", p.format), "there are table and json")

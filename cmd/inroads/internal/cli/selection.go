@@ -114,6 +114,12 @@ func pathIDs() []string {
 func topologyNames() []string {
 	return ids(catalog.Topologies(), func(t catalog.Topology) string { return string(t) })
 }
+
+// walkedPaths returns the paths that inroads probe walks. That of kube-proxy
+// begins in pods of a run's own.
+func walkedPaths() []string {
+	return slices.DeleteFunc(pathIDs(), func(id string) bool { return id == string(catalog.PathKubeProxy) })
+}
 func levelNames() []string {
 	return ids(catalog.Levels(), func(l catalog.Level) string { return string(l) })
 }
