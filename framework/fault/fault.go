@@ -51,6 +51,8 @@ const (
 	Python Need = "python"
 	Node   Need = "node"
 	Go     Need = "go"
+	// Venv means that it has a Python that makes virtual environments.
+	Venv Need = "venv"
 )
 
 // Fault is one reversible way to break one hop.
