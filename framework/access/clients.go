@@ -15,17 +15,25 @@ const (
 	GoProgram     = "go"
 )
 
-// FindPython returns the first Python in PATH that has the package kubernetes. A
-// machine may have several, and a package is one's own.
-func FindPython(ctx context.Context) (string, error) {
+// Modules that a Python may have or not.
+const (
+	// PythonClient is the client of the API.
+	PythonClient = "kubernetes"
+	// PythonPip gives each virtual environment its pip.
+	PythonPip = "ensurepip"
+)
+
+// FindPython returns the first Python in PATH that has the module. A machine may
+// have several, and a module is one's own.
+func FindPython(ctx context.Context, module string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, PythonProgram)
 		if _, err := exec.LookPath(path); err != nil {
 			continue
 		}
-		if exec.CommandContext(ctx, path, "-c", "import kubernetes").Run() == nil {
+		if exec.CommandContext(ctx, path, "-c", "import "+module).Run() == nil {
 			return path, ctx.Err()
 		}
 	}
-	return "", fmt.Errorf("no %s in PATH has the package kubernetes", PythonProgram)
+	return "", fmt.Errorf("no %s in PATH has the module %s", PythonProgram, module)
 }

@@ -16,11 +16,11 @@ func TestFindPython(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", t.TempDir()+":"+without+":"+with)
-	if path, err := FindPython(t.Context()); err != nil || path != filepath.Join(with, PythonProgram) {
+	if path, err := FindPython(t.Context(), PythonClient); err != nil || path != filepath.Join(with, PythonProgram) {
 		t.Errorf("got %q (%v), want the one of %q", path, err, with)
 	}
 	t.Setenv("PATH", without)
-	if path, err := FindPython(t.Context()); err == nil {
+	if path, err := FindPython(t.Context(), PythonClient); err == nil {
 		t.Errorf("got %q, which has no package", path)
 	}
 }

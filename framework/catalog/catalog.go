@@ -87,6 +87,14 @@ const (
 	// GoClient means a Go toolchain on this machine that builds a program of
 	// client-go.
 	GoClient Feature = "go-client"
+	// PreviousGoClient means that it builds one of the minor version before, too.
+	PreviousGoClient Feature = "previous-go-client"
+	// ModuleTags means that a module proxy, or the repository, tells the Go
+	// toolchain which version of client-go a tag is.
+	ModuleTags Feature = "module-tags"
+	// PythonIndex means a Python on this machine that makes virtual environments,
+	// and a package index that gives their pip the package kubernetes.
+	PythonIndex Feature = "python-index"
 )
 
 // Source is where a claim is documented.
@@ -175,7 +183,8 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+
 func Claims() []Claim {
 	all := slices.Concat(
 		configClaims, storedClaims, directClaims, kubectlProxyClaims, proxyLegClaims, confusedClaims, browserClaims, tokenClaims,
-		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, loadBalancerClaims, clientClaims, balancerClaims, kubeProxyClaims,
+		inPodClaims, differentClaims, serviceClaims, bastionClaims, anonymousClaims, everyClaims, adminClaims, clientClaims, libraryClaims,
+		kubeProxyClaims, balancerClaims, loadBalancerClaims,
 	)
 	slices.SortFunc(all, func(a, b Claim) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -54,6 +54,8 @@ const (
 	Python Need = "python"
 	Node   Need = "node"
 	Go     Need = "go"
+	// Venv means that it has a Python that makes virtual environments.
+	Venv Need = "venv"
 )
 
 // Fault is one reversible way to break one hop.
@@ -98,7 +100,8 @@ const (
 func All() []Fault {
 	all := slices.Concat(
 		toolFaults, kubeconfigFaults, tokenFaults, frontFaults, plainFaults, rbacFaults, policyFaults, dnsFaults, controlPlaneFaults,
-		nodeFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, versionFaults, serviceBalancerFaults, serverBalancerFaults, serviceFaults,
+		nodeFaults, serviceFaults, backendFaults, bastionFaults, anonymousFaults, auditFaults, setUpFaults, localhostFaults, versionFaults,
+		serverBalancerFaults, serviceBalancerFaults,
 	)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Name, b.Name) })
 	return all

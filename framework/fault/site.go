@@ -129,7 +129,11 @@ func (s *Site) missing(n Need) string {
 			return err.Error()
 		}
 	case Python:
-		if _, err := access.FindPython(context.Background()); err != nil {
+		if _, err := access.FindPython(context.Background(), access.PythonClient); err != nil {
+			return err.Error()
+		}
+	case Venv:
+		if _, err := access.FindPython(context.Background(), access.PythonPip); err != nil {
 			return err.Error()
 		}
 	case Node:

@@ -30,6 +30,8 @@ type tool struct {
 	hop  catalog.Hop
 	// program is what it is called, "" for kubectl.
 	program string
+	// module is what the real Python must have, "" for the client of the API.
+	module string
 	// of are the words that a broken command begins with, flags aside. The
 	// others are run as they are. None means every command.
 	of     []string
@@ -44,7 +46,10 @@ type tool struct {
 }
 
 // tools is every broken tool.
-var tools = slices.Concat(kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools, clientTools, balancerTools, versionTools)
+var tools = slices.Concat(
+	kubectlTools, viewTools, proxyTools, proxyLegTools, describeTools, curlTools, directTools, storedTools, browserTools, applyTools,
+	clientTools, balancerTools, versionTools, goTools, venvTools,
+)
 
 // toolFaults are those that give the run another client program, or another
 // thing that its client programs go by.
@@ -72,7 +77,7 @@ func (t tool) inject(ctx context.Context, s *Site) error {
 	if program == kubectlProgram {
 		healthy = cmp.Or(s.Ref.Kubectl, program)
 	}
-	found, err := find(ctx, healthy)
+	found, err := t.find(ctx, healthy)
 	if err != nil {
 		return fmt.Errorf("looking for the real %s: %w", program, err)
 	}
@@ -104,9 +109,9 @@ func (t tool) inject(ctx context.Context, s *Site) error {
 }
 
 // find returns the path of the healthy program.
-func find(ctx context.Context, program string) (string, error) {
+func (t tool) find(ctx context.Context, program string) (string, error) {
 	if program == access.PythonProgram {
-		return access.FindPython(ctx)
+		return access.FindPython(ctx, cmp.Or(t.module, access.PythonClient))
 	}
 	return exec.LookPath(program)
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/onsi/ginkgo/v2"
 
@@ -26,6 +28,12 @@ const (
 	installed = "node_modules/.package-lock.json"
 	// goExamples are in client-go itself.
 	goExamples = "k8s.io/client-go/examples/"
+	// previousModule is the flag by which a program is built with client-go of the
+	// minor version before.
+	previousModule = "-modfile=previous.mod"
+	clientGo       = "k8s.io/client-go"
+	// tagOfPage is client-go's tag of the version whose documentation was read.
+	tagOfPage = clientGo + "@kubernetes-1.23.0"
 )
 
 // goVariables are those of the go tool that do not depend on a home folder.
@@ -120,15 +128,120 @@ func (s *session) buildGoClient(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &variables); err != nil {
 		return fmt.Errorf("reading go's variables: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, access.GoProgram, "build", "-C", dir, "-o", os.DevNull, ".", goExamples+"out-of-cluster-client-configuration")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building a program of client-go: %w: %s", err, bytes.TrimSpace(out))
+	if err := runGo(ctx, "build", "-C", dir, "-o", os.DevNull, ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
+		return fmt.Errorf("building a program of client-go: %w", err)
 	}
 	s.goEnv = []string{"GOENV=off"}
 	for _, name := range goVariables {
 		s.goEnv = append(s.goEnv, name+"="+variables[name])
 	}
 	return nil
+}
+
+// buildPreviousGoClient is buildGoClient with the minor version before.
+func buildPreviousGoClient(ctx context.Context) error {
+	dir, err := writeClient(clients.Go)
+	if err != nil {
+		return err
+	}
+	if err := runGo(ctx, "build", "-C", dir, previousModule, "-o", os.DevNull, "."); err != nil {
+		return fmt.Errorf("building a program of an older client-go: %w", err)
+	}
+	return nil
+}
+
+// resolveTag asks for the version of a tag of client-go, as go get does.
+func resolveTag(ctx context.Context) error {
+	dir, err := writeClient(clients.Go)
+	if err != nil {
+		return err
+	}
+	if err := runGo(ctx, "list", "-C", dir, "-m", tagOfPage); err != nil {
+		return fmt.Errorf("asking for the version of client-go's tag: %w", err)
+	}
+	return nil
+}
+
+func runGo(ctx context.Context, args ...string) error {
+	if out, err := exec.CommandContext(ctx, access.GoProgram, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// askPythonIndex returns nil when a package index gives the pip of a new virtual
+// environment the package kubernetes. It asks once.
+func (s *session) askPythonIndex(ctx context.Context) error {
+	if !s.asked {
+		s.asked, s.noIndex = true, askPythonIndex(ctx)
+	}
+	return s.noIndex
+}
+
+func askPythonIndex(ctx context.Context) error {
+	python, err := access.FindPython(ctx, access.PythonPip)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "inroads-venv-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	for _, args := range [][]string{
+		{python, "-m", "venv", dir},
+		append(pipCommand(dir), "--retries=0", "--timeout=5", "download", "--quiet", "--no-deps", "--dest="+dir, access.PythonClient),
+	} {
+		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("asking a package index for %s: %w: %s", access.PythonClient, err, bytes.TrimSpace(out))
+		}
+	}
+	return nil
+}
+
+// pipCommand is the pip of a virtual environment.
+func pipCommand(dir string) []string {
+	return []string{venvPython(dir), "-m", "pip", "--disable-pip-version-check"}
+}
+
+func venvPython(dir string) string { return filepath.Join(dir, "bin", access.PythonProgram) }
+
+// Venv is a virtual environment of Python.
+type Venv struct {
+	env *Env
+	dir string
+}
+
+// MakeVenv makes a virtual environment in the spec's own folder, with the first
+// Python that can.
+func (e *Env) MakeVenv(ctx context.Context) (Venv, access.Result) {
+	ginkgo.GinkgoHelper()
+	python, err := access.FindPython(ctx, access.PythonPip)
+	e.Require(err, "looking for a Python that makes virtual environments")
+	v := Venv{e, filepath.Join(e.dir, "venv")}
+	return v, e.Host.Exec(ctx, nil, python, "-m", "venv", v.dir)
+}
+
+// Pip runs the environment's pip with this machine's package index.
+func (v Venv) Pip(ctx context.Context, args ...string) access.Result {
+	command := append(pipCommand(v.dir), args...)
+	return v.env.Host.With(pipVariables()...).Exec(ctx, nil, command[0], command[1:]...)
+}
+
+// Python runs the environment's Python.
+func (v Venv) Python(ctx context.Context, args ...string) access.Result {
+	return v.env.Host.Exec(ctx, nil, venvPython(v.dir), args...)
+}
+
+// RunClient runs the program of fixtures/clients with the environment's Python.
+func (v Venv) RunClient(ctx context.Context, namespace string) access.Result {
+	ginkgo.GinkgoHelper()
+	return v.Python(ctx, v.env.WriteFile("client.py", string(clients.Read(clients.Python, "client.py"))), namespace)
+}
+
+// pipVariables are those by which pip is told what a home folder may tell too.
+func pipVariables() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return !strings.HasPrefix(kv, "PIP_") })
 }
 
 // RunPython runs a program of fixtures/clients with the Python that has the
@@ -152,7 +265,31 @@ func (e *Env) RunNode(ctx context.Context, host access.Host, name string, args .
 // RunGo runs the program of client-go in fixtures/clients with go run.
 func (e *Env) RunGo(ctx context.Context, host access.Host, args ...string) access.Result {
 	ginkgo.GinkgoHelper()
-	return host.With(run.session.goEnv...).Exec(ctx, nil, access.GoProgram, append([]string{"run", e.goModule(), "."}, args...)...)
+	return e.RunGoProgram(ctx, host, ".", args...)
+}
+
+// RunGoProgram runs another program of the same module, a file.
+func (e *Env) RunGoProgram(ctx context.Context, host access.Host, name string, args ...string) access.Result {
+	ginkgo.GinkgoHelper()
+	return e.GoTool(ctx, host, append([]string{"run", e.goModule(), name}, args...)...)
+}
+
+// RunPreviousGoProgram is RunGoProgram with client-go of the minor version before.
+func (e *Env) RunPreviousGoProgram(ctx context.Context, host access.Host, name string, args ...string) access.Result {
+	ginkgo.GinkgoHelper()
+	return e.GoTool(ctx, host, append([]string{"run", e.goModule(), previousModule, name}, args...)...)
+}
+
+// ListGo runs go list in the module of the program.
+func (e *Env) ListGo(ctx context.Context, args ...string) access.Result {
+	ginkgo.GinkgoHelper()
+	return e.GoTool(ctx, e.Host, append([]string{"list", e.goModule()}, args...)...)
+}
+
+// GoTool runs the go tool in the spec's own folder, with this machine's module
+// proxy and caches.
+func (e *Env) GoTool(ctx context.Context, host access.Host, args ...string) access.Result {
+	return host.With(run.session.goEnv...).Exec(ctx, nil, access.GoProgram, args...)
 }
 
 // RunGoExample runs client-go's own example of that name, which does not end by

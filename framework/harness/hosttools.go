@@ -60,7 +60,7 @@ func ensureTools(ctx context.Context, log io.Writer, claims []catalog.Claim) err
 
 func ensureFeature(ctx context.Context, log io.Writer, f catalog.Feature) error {
 	_, packages := missingTools(f)
-	if _, err := access.FindPython(ctx); f == catalog.PythonClient && err != nil {
+	if _, err := access.FindPython(ctx, access.PythonClient); f == catalog.PythonClient && err != nil {
 		packages = []string{pythonPackage}
 	}
 	if len(packages) > 0 {

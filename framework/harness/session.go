@@ -53,6 +53,9 @@ type session struct {
 	dir      string
 	// python is that which has the package kubernetes, "" until it was looked for.
 	python string
+	// asked is whether askPythonIndex has, and noIndex what it was told.
+	asked   bool
+	noIndex error
 	// goEnv is what go run needs of this process's environment, nil until a
 	// program of client-go was built.
 	goEnv []string
@@ -206,11 +209,15 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 			return "the kubeconfig names no certificate authority"
 		}
 	case catalog.PythonClient:
-		python, err := access.FindPython(ctx)
+		python, err := access.FindPython(ctx, access.PythonClient)
 		if err != nil {
 			return err.Error()
 		}
 		s.python = python
+	case catalog.PythonIndex:
+		if err := s.askPythonIndex(ctx); err != nil {
+			return err.Error()
+		}
 	case catalog.NodeClient:
 		if _, err := exec.LookPath(access.NodeProgram); err != nil {
 			return err.Error()
@@ -220,6 +227,14 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		}
 	case catalog.GoClient:
 		if err := s.buildGoClient(ctx); err != nil {
+			return err.Error()
+		}
+	case catalog.PreviousGoClient:
+		if err := buildPreviousGoClient(ctx); err != nil {
+			return err.Error()
+		}
+	case catalog.ModuleTags:
+		if err := resolveTag(ctx); err != nil {
 			return err.Error()
 		}
 	case catalog.IPv6Loopback:

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -209,4 +210,23 @@ func podIP(pod corev1.Pod) string {
 		return "None"
 	}
 	return pod.Status.PodIP
+}
+
+// clientVersion returns the version of client-go that the programs are built with.
+func clientVersion(ctx context.Context, env *harness.Env) string {
+	ginkgo.GinkgoHelper()
+	r := env.ListGo(ctx, "-m", "-f={{.Version}}", clientModule)
+	env.Require(r.Err, "asking go for the version of client-go")
+	return strings.TrimSpace(r.Stdout)
+}
+
+// minorOf returns the minor version of a version of client-go, 0 for none.
+func minorOf(version string) int {
+	_, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(minor)
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -29,6 +29,9 @@ const (
 	saysFatal       = " err: "
 	everySecond     = "--poll-interval=1"
 
+	// inClusterProgram is the program of fixtures/clients that asks nobody.
+	inClusterProgram = "incluster.go"
+
 	// answerTime is how long the program may wait for its first answer. It gives
 	// up by itself after half a minute.
 	answerTime = 5 * time.Second
@@ -51,24 +54,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		lost = env.CreatePod(ctx, lost)
 
 		ginkgo.By("the client library asks the API server with the pod's token")
-		p := prober{env, env.WaitPod(ctx, pod, started)}
-		asking, cancel := context.WithTimeout(ctx, answerTime)
-		defer cancel()
-		lines, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: inClusterClient}.FollowLog(asking, env.Client, askedOnce)
-		log := strings.Join(lines, "\n")
-		env.WalkFrom(p.pod, p.pod.Spec.Containers[0].Name)
-		said := complaint(log)
-		if asking.Err() != nil {
-			said.Outcome = catalog.TimedOut
-		}
-		env.Blame(blame(said, catalog.Reached), said, catalog.Reached)
-		Expect(err).NotTo(HaveOccurred(), "the program asks the API server")
-		Expect(log).NotTo(ContainSubstring(saysFailed), "what the program says of its request")
-		sum := strings.TrimSpace(p.run(ctx, catalog.HopMount, "the pod hashes the header that its token makes", hashHeader))
-		want, err := hex.DecodeString(sum)
-		env.Require(err, "reading the hash of the token")
-		env.At(catalog.HopAuthn)
-		Expect(log).To(ContainSubstring(saysHeader+base64.RawURLEncoding.EncodeToString(want)), "the header that the program sent is that of the pod's token")
+		asksInCluster(ctx, env, pod)
 
 		ginkgo.By("and says that it is not in a cluster when the environment names none")
 		lost = env.WaitPod(ctx, lost, ended)
@@ -78,7 +64,41 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		Expect(lost.Status.Phase).To(Equal(corev1.PodFailed), "the pod without an address")
 		Expect(out).To(ContainSubstring(rest.ErrNotInCluster.Error()), "what the program says without an address")
 	})
+
+	harness.Prove("go-client/pod-see-next", func(ctx context.Context, env *harness.Env) {
+		pod := env.ClientPod("inside")
+		pod.Spec.Containers = append(pod.Spec.Containers, inCluster(env))
+		asksInCluster(ctx, env, env.CreatePod(ctx, pod))
+
+		r := env.Saw(catalog.HopTool, "a program with the same configuration runs outside", env.RunGoProgram(ctx, env.Host, inClusterProgram))
+		Expect(r.Outcome).NotTo(Equal(catalog.Reached), "the configuration of a pod outside")
+		Expect(r.Stderr).To(ContainSubstring(rest.ErrNotInCluster.Error()), "what the program says outside")
+	})
 })
+
+// asksInCluster asserts that the program asks the API server from the pod, with
+// the pod's token.
+func asksInCluster(ctx context.Context, env *harness.Env, pod *corev1.Pod) {
+	ginkgo.GinkgoHelper()
+	p := prober{env, env.WaitPod(ctx, pod, started)}
+	asking, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	lines, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: inClusterClient}.FollowLog(asking, env.Client, askedOnce)
+	log := strings.Join(lines, "\n")
+	env.WalkFrom(p.pod, p.pod.Spec.Containers[0].Name)
+	said := complaint(log)
+	if asking.Err() != nil {
+		said.Outcome = catalog.TimedOut
+	}
+	env.Blame(blame(said, catalog.Reached), said, catalog.Reached)
+	Expect(err).NotTo(HaveOccurred(), "the program asks the API server")
+	Expect(log).NotTo(ContainSubstring(saysFailed), "what the program says of its request")
+	sum := strings.TrimSpace(p.run(ctx, catalog.HopMount, "the pod hashes the header that its token makes", hashHeader))
+	want, err := hex.DecodeString(sum)
+	env.Require(err, "reading the hash of the token")
+	env.At(catalog.HopAuthn)
+	Expect(log).To(ContainSubstring(saysHeader+base64.RawURLEncoding.EncodeToString(want)), "the header that the program sent is that of the pod's token")
+}
 
 // inCluster returns the container of the program.
 func inCluster(env *harness.Env) corev1.Container {
