@@ -83,11 +83,26 @@ func (h Host) StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, err
 	if err != nil {
 		return nil, fmt.Errorf("running %q: %w: %w", BrowserProgram, ErrNotStarted, err)
 	}
+	// Chromium was seen to crash as it starts, which says nothing of what it is to be
+	// asked.
+	b, err := h.startBrowser(ctx, path, "profile", o)
+	if err != nil && ctx.Err() == nil {
+		var again error
+		if b, again = h.startBrowser(ctx, path, "second-profile", o); again == nil {
+			return b, nil
+		}
+		err = errors.Join(err, again)
+	}
+	return b, err
+}
+
+// startBrowser starts it once, with a new profile.
+func (h Host) startBrowser(ctx context.Context, path, profile string, o BrowserOptions) (*Browser, error) {
 	var cmd *exec.Cmd
 	var said lockedBuffer
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoInheritEnv, chromedp.CombinedOutput(&said),
-		chromedp.UserDataDir(filepath.Join(o.Dir, "profile")),
+		chromedp.UserDataDir(filepath.Join(o.Dir, profile)),
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
 			cmd = c
@@ -103,7 +118,7 @@ func (h Host) StartBrowser(ctx context.Context, o BrowserOptions) (*Browser, err
 	allocating, cancel := chromedp.NewExecAllocator(ctx, options...)
 	tab, _ := chromedp.NewContext(allocating, chromedp.WithErrorf(func(string, ...any) {}))
 	b := &Browser{ctx: tab, cancel: cancel}
-	err = chromedp.Do(tab)
+	err := chromedp.Do(tab)
 	if cmd != nil && cmd.Process != nil {
 		b.group = cmd.Process.Pid
 	}
