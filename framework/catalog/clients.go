@@ -10,7 +10,7 @@ const (
 	// goBuildTime is for a program of client-go that is built from nothing, and
 	// libraryTime for a dozen calls of another library, which takes most of a call
 	// to load.
-	goBuildTime = 5 * time.Minute
+	goBuildTime = 10 * time.Minute
 	libraryTime = 3 * time.Minute
 )
 

@@ -1,7 +1,7 @@
 package catalog
 
 // previousBuildTime is for two versions of client-go that are built from nothing.
-const previousBuildTime = 2 * goBuildTime
+const previousBuildTime = goBuildTime
 
 // wayOfPrograms breaks whatever a program asks of the API server.
 var wayOfPrograms = []Fault{kubeconfigMissing, serverNameUnknown, serverPortDead, caWrong, certificateForeign, tokenGarbage, apiServerDown}
