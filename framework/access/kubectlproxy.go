@@ -22,6 +22,12 @@ import (
 // follows.
 const KubectlProxyReady = "Starting to serve on "
 
+// KubectlProxyServes is whether the last line that a kubectl proxy printed, in a
+// container say, is that it listens.
+func KubectlProxyServes(lines []string) bool {
+	return strings.HasPrefix(lines[len(lines)-1], KubectlProxyReady)
+}
+
 // KubectlProxy is a running kubectl proxy.
 type KubectlProxy struct {
 	// Addr is where it says that it listens ("127.0.0.1:41741"), or the path

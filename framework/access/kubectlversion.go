@@ -9,6 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 )
 
+// SupportedSkew is by how many minor versions kubectl may be older or newer than
+// the API server, see https://kubernetes.io/releases/version-skew-policy/.
+const SupportedSkew = 1
+
 // KubectlVersion returns the version that a kubectl says of itself ("v1.37.2").
 // It asks no cluster.
 func KubectlVersion(ctx context.Context, kubectl string) (string, error) {

@@ -1,8 +1,5 @@
 package catalog
 
-// previousBuildTime is for two versions of client-go that are built from nothing.
-const previousBuildTime = goBuildTime
-
 // wayOfPrograms breaks whatever a program asks of the API server.
 var wayOfPrograms = []Fault{kubeconfigMissing, serverNameUnknown, serverPortDead, caWrong, certificateForeign, tokenGarbage, apiServerDown}
 
@@ -25,7 +22,7 @@ var libraryClaims = []Claim{
 		Faults: append([]Fault{{"go-objects-moved", HopTool, "A-TOOL-01", "a go whose program says that its objects are those of client-go"}}, wayOfPrograms...),
 	},
 	{
-		ID: "go-client/compat-matrix", Path: PathClients, Level: Core, Expect: Reached, Timeout: previousBuildTime,
+		ID: "go-client/compat-matrix", Path: PathClients, Level: Core, Expect: Reached, Timeout: goBuildTime,
 		Sentence: "one program with client-go of this minor version and of the one before is the same user, lists the same pods and the disruption budgets of policy/v1, and gets NotFound for policy/v1beta1, which the API server no longer serves",
 		Source:   accessCluster(sectionGoClient), Needs: []Feature{GoClient, PreviousGoClient},
 		Rights: rights(discover, askWho, ownNamespace, in("pods", "create", "list"), inGroup("policy", "poddisruptionbudgets", "list")),

@@ -125,9 +125,9 @@ func (f Fault) Claims() []catalog.Claim {
 }
 
 // Missing returns why the fault cannot be injected at the site, or "".
-func (f Fault) Missing(s *Site) string {
+func (f Fault) Missing(ctx context.Context, s *Site) string {
 	for _, n := range f.Needs {
-		if why := s.missing(n); why != "" {
+		if why := s.missing(ctx, n); why != "" {
 			return fmt.Sprintf("needs %s: %s", n, why)
 		}
 	}

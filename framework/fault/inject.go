@@ -35,7 +35,7 @@ type Injected struct {
 // Cluster fault is in the ledger before, so that a sweep heals what a killed
 // process leaves. After an error the site is healed; the error says if not.
 func Start(ctx context.Context, l *ledger.Ledger, f Fault, s *Site) (*Injected, error) {
-	if why := f.Missing(s); why != "" {
+	if why := f.Missing(ctx, s); why != "" {
 		return nil, fmt.Errorf("injecting fault %q: %s", f.Name, why)
 	}
 	if s.Dir != "" {

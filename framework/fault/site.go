@@ -91,7 +91,7 @@ func (s *Site) firstNode(controlPlane bool) string {
 // policiesSince is the version that serves MutatingAdmissionPolicy as v1.
 var policiesSince = version.MustParseGeneric("1.36.0")
 
-func (s *Site) missing(n Need) string {
+func (s *Site) missing(ctx context.Context, n Need) string {
 	switch n {
 	case Nodes:
 		if s.Ref.Engine == "" {
@@ -129,11 +129,11 @@ func (s *Site) missing(n Need) string {
 			return err.Error()
 		}
 	case Python:
-		if _, err := access.FindPython(context.Background(), access.PythonClient); err != nil {
+		if _, err := access.FindPython(ctx, access.PythonClient); err != nil {
 			return err.Error()
 		}
 	case Venv:
-		if _, err := access.FindPython(context.Background(), access.PythonPip); err != nil {
+		if _, err := access.FindPython(ctx, access.PythonPip); err != nil {
 			return err.Error()
 		}
 	case Node:

@@ -252,7 +252,7 @@ func TestBrowserIsFirstInPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := toolSite(t)
-	if f.Missing(s) == "" {
+	if f.Missing(t.Context(), s) == "" {
 		t.Error("a browser can be broken that is not there")
 	}
 	real := filepath.Join(t.TempDir(), browserProgram)
@@ -260,7 +260,7 @@ func TestBrowserIsFirstInPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", filepath.Dir(real)+":/bin")
-	if why := f.Missing(s); why != "" {
+	if why := f.Missing(t.Context(), s); why != "" {
 		t.Error(why)
 	}
 	if err := f.Inject(t.Context(), s); err != nil {

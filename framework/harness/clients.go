@@ -128,7 +128,7 @@ func (s *session) buildGoClient(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &variables); err != nil {
 		return fmt.Errorf("reading go's variables: %w", err)
 	}
-	if err := runGo(ctx, "build", "-C", dir, "-o", os.DevNull, ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
+	if err := s.runGo(ctx, "build", "-C", dir, "-o", os.DevNull, ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
 		return fmt.Errorf("building a program of client-go: %w", err)
 	}
 	s.goEnv = []string{"GOENV=off"}
@@ -139,31 +139,35 @@ func (s *session) buildGoClient(ctx context.Context) error {
 }
 
 // buildPreviousGoClient is buildGoClient with the minor version before.
-func buildPreviousGoClient(ctx context.Context) error {
+func (s *session) buildPreviousGoClient(ctx context.Context) error {
 	dir, err := writeClient(clients.Go)
 	if err != nil {
 		return err
 	}
-	if err := runGo(ctx, "build", "-C", dir, previousModule, "-o", os.DevNull, "."); err != nil {
+	if err := s.runGo(ctx, "build", "-C", dir, previousModule, "-o", os.DevNull, "."); err != nil {
 		return fmt.Errorf("building a program of an older client-go: %w", err)
 	}
 	return nil
 }
 
 // resolveTag asks for the version of a tag of client-go, as go get does.
-func resolveTag(ctx context.Context) error {
+func (s *session) resolveTag(ctx context.Context) error {
 	dir, err := writeClient(clients.Go)
 	if err != nil {
 		return err
 	}
-	if err := runGo(ctx, "list", "-C", dir, "-m", tagOfPage); err != nil {
+	if err := s.runGo(ctx, "list", "-C", dir, "-m", tagOfPage); err != nil {
 		return fmt.Errorf("asking for the version of client-go's tag: %w", err)
 	}
 	return nil
 }
 
-func runGo(ctx context.Context, args ...string) error {
-	if out, err := exec.CommandContext(ctx, access.GoProgram, args...).CombinedOutput(); err != nil {
+// runGo runs the go tool, which leaves its temporary files when it is killed, with
+// those in the folder of this process.
+func (s *session) runGo(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, access.GoProgram, args...)
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
@@ -173,17 +177,18 @@ func runGo(ctx context.Context, args ...string) error {
 // environment the package kubernetes. It asks once.
 func (s *session) askPythonIndex(ctx context.Context) error {
 	if !s.asked {
-		s.asked, s.noIndex = true, askPythonIndex(ctx)
+		s.asked, s.noIndex = true, askPythonIndex(ctx, s.dir)
 	}
 	return s.noIndex
 }
 
-func askPythonIndex(ctx context.Context) error {
+// askPythonIndex asks from a virtual environment in the folder.
+func askPythonIndex(ctx context.Context, in string) error {
 	python, err := access.FindPython(ctx, access.PythonPip)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "inroads-venv-")
+	dir, err := os.MkdirTemp(in, "venv-")
 	if err != nil {
 		return err
 	}
@@ -225,12 +230,12 @@ func (e *Env) MakeVenv(ctx context.Context) (Venv, access.Result) {
 // Pip runs the environment's pip with this machine's package index.
 func (v Venv) Pip(ctx context.Context, args ...string) access.Result {
 	command := append(pipCommand(v.dir), args...)
-	return v.env.Host.With(pipVariables()...).Exec(ctx, nil, command[0], command[1:]...)
+	return v.env.Host.With(append(pipVariables(), "TMPDIR="+v.env.dir)...).Exec(ctx, nil, command[0], command[1:]...)
 }
 
 // Python runs the environment's Python.
 func (v Venv) Python(ctx context.Context, args ...string) access.Result {
-	return v.env.Host.Exec(ctx, nil, venvPython(v.dir), args...)
+	return v.env.Host.With("TMPDIR="+v.env.dir).Exec(ctx, nil, venvPython(v.dir), args...)
 }
 
 // RunClient runs the program of fixtures/clients with the environment's Python.
@@ -249,7 +254,8 @@ func pipVariables() []string {
 func (e *Env) RunPython(ctx context.Context, host access.Host, name string, args ...string) access.Result {
 	ginkgo.GinkgoHelper()
 	path := e.WriteFile(name, string(clients.Read(clients.Python, name)))
-	return host.Exec(ctx, nil, run.session.python, append([]string{path}, args...)...)
+	// Its client writes the kubeconfig's key to a temporary file.
+	return host.With("TMPDIR="+e.dir).Exec(ctx, nil, run.session.python, append([]string{path}, args...)...)
 }
 
 // RunNode runs a program of fixtures/clients with Node.js, beside
@@ -289,14 +295,20 @@ func (e *Env) ListGo(ctx context.Context, args ...string) access.Result {
 // GoTool runs the go tool in the spec's own folder, with this machine's module
 // proxy and caches.
 func (e *Env) GoTool(ctx context.Context, host access.Host, args ...string) access.Result {
-	return host.With(run.session.goEnv...).Exec(ctx, nil, access.GoProgram, args...)
+	return e.withGo(host).Exec(ctx, nil, access.GoProgram, args...)
+}
+
+// withGo returns the host with what the go tool needs of this machine, and its
+// temporary files in the spec's own folder.
+func (e *Env) withGo(host access.Host) access.Host {
+	return host.With(append(slices.Clone(run.session.goEnv), "GOTMPDIR="+e.dir)...)
 }
 
 // RunGoExample runs client-go's own example of that name, which does not end by
 // itself, until it has printed the words.
 func (e *Env) RunGoExample(ctx context.Context, host access.Host, name, words string, args ...string) access.Result {
 	ginkgo.GinkgoHelper()
-	return host.With(run.session.goEnv...).ExecUntil(ctx, words, access.GoProgram, append([]string{"run", e.goModule(), goExamples + name}, args...)...)
+	return e.withGo(host).ExecUntil(ctx, words, access.GoProgram, append([]string{"run", e.goModule(), goExamples + name}, args...)...)
 }
 
 // goModule is the flag by which the go tool goes to the module of the program.

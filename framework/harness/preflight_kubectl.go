@@ -10,12 +10,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 )
 
-const (
-	checkKubectl = "kubectl"
-	// supportedSkew is by how many minor versions kubectl may be older or newer than
-	// the API server, see https://kubernetes.io/releases/version-skew-policy/.
-	supportedSkew = 1
-)
+const checkKubectl = "kubectl"
 
 // kubectl compares the version of the kubectl under test with the API server's.
 func (p *preflight) kubectl(ctx context.Context) []Finding {
@@ -42,9 +37,9 @@ func judgeSkew(kubectl, server string) Finding {
 		f.Severity = Unseen
 		return f
 	}
-	if skew := int(own.Minor()) - int(is.Minor()); own.Major() != is.Major() || max(skew, -skew) > supportedSkew {
+	if skew := int(own.Minor()) - int(is.Minor()); own.Major() != is.Major() || max(skew, -skew) > access.SupportedSkew {
 		f.Severity = Warning
-		f.Saw += fmt.Sprintf(", which is more than %d minor version away", supportedSkew)
+		f.Saw += fmt.Sprintf(", which is more than %d minor version away", access.SupportedSkew)
 		f.Next = "give one of a nearer version with --kubectl"
 	}
 	return f

@@ -230,11 +230,11 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 			return err.Error()
 		}
 	case catalog.PreviousGoClient:
-		if err := buildPreviousGoClient(ctx); err != nil {
+		if err := s.buildPreviousGoClient(ctx); err != nil {
 			return err.Error()
 		}
 	case catalog.ModuleTags:
-		if err := resolveTag(ctx); err != nil {
+		if err := s.resolveTag(ctx); err != nil {
 			return err.Error()
 		}
 	case catalog.IPv6Loopback:

@@ -48,9 +48,7 @@ var _ = harness.Area(catalog.PathDirect, func() {
 		ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return goneFromNode(ctx, env, pod) })
 
 		ginkgo.By("a stand-in that asks for no credential is found on the control plane's loopback")
-		said, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: standIn}.FollowLog(ctx, env.Client, func(lines []string) bool {
-			return strings.Contains(lines[len(lines)-1], access.KubectlProxyReady)
-		})
+		said, err := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: standIn}.FollowLog(ctx, env.Client, access.KubectlProxyServes)
 		env.Require(err, "starting the stand-in")
 		_, address, _ := strings.Cut(said[len(said)-1], access.KubectlProxyReady)
 		own, err := netip.ParseAddrPort(strings.TrimSpace(address))

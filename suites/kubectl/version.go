@@ -16,10 +16,6 @@ import (
 	"github.com/inroads-k8s/inroads/reports"
 )
 
-// supportedSkew is by how many minor versions kubectl may be older or newer than
-// the API server, see https://kubernetes.io/releases/version-skew-policy/.
-const supportedSkew = 1
-
 var _ = harness.Area(catalog.PathKubectl, func() {
 	harness.Prove("meta/doc-version-banner", func(ctx context.Context, env *harness.Env) {
 		client, server, err := access.APIClient(env.Config)
@@ -54,7 +50,7 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		env.At(catalog.HopAPI)
 		Expect(is.AtLeast(documented)).To(BeTrue(), "the API server is %s, and the page of %s: it says nothing of it", served.GitVersion, page.Version)
 		env.At(catalog.HopTool)
-		Expect(int(tool.Minor())).To(BeNumerically("~", int(is.Minor()), supportedSkew), "the minor version of kubectl %s beside that of the API server %s", said.Client.GitVersion, served.GitVersion)
+		Expect(int(tool.Minor())).To(BeNumerically("~", int(is.Minor()), access.SupportedSkew), "the minor version of kubectl %s beside that of the API server %s", said.Client.GitVersion, served.GitVersion)
 	})
 })
 

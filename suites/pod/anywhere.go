@@ -62,7 +62,7 @@ func proxyServing(ctx context.Context, env *harness.Env, pod *corev1.Pod) prober
 	ginkgo.GinkgoHelper()
 	p := prober{env, env.WaitReady(ctx, pod)}
 	env.WalkFrom(p.pod, proxyContainer)
-	_, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: proxyContainer}.FollowLog(ctx, env.Client, serves)
+	_, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: proxyContainer}.FollowLog(ctx, env.Client, access.KubectlProxyServes)
 	env.At(catalog.HopLocalProxy)
 	Expect(err).NotTo(HaveOccurred(), "kubectl proxy serves")
 	return p

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -36,7 +35,7 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		allowed, forbidden := prober{env, env.WaitReady(ctx, readers)}, prober{env, env.WaitReady(ctx, strangers)}
 		for _, p := range []prober{allowed, forbidden} {
 			env.Meet(catalog.HopMount, "kubectl proxy's container looks for a credential", env.InContainer(ctx, p.pod, proxyContainer, `test -e `+tokenFile), catalog.Reached)
-			_, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: proxyContainer}.FollowLog(ctx, env.Client, serves)
+			_, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: proxyContainer}.FollowLog(ctx, env.Client, access.KubectlProxyServes)
 			env.At(catalog.HopLocalProxy)
 			Expect(err).NotTo(HaveOccurred(), "kubectl proxy serves")
 			p.run(ctx, catalog.HopMount, "the container beside the proxy looks for a credential", `test ! -e `+tokenFile)
@@ -69,10 +68,6 @@ func sidecarPod(env *harness.Env, account string) *corev1.Pod {
 	server := env.ServerPod(account, account).Spec.Containers[0]
 	pod.Spec.Containers = append(pod.Spec.Containers, env.ClientContainer(proxyContainer, "kubectl", "proxy"), server)
 	return pod
-}
-
-func serves(lines []string) bool {
-	return strings.HasPrefix(lines[len(lines)-1], access.KubectlProxyReady)
 }
 
 // plain is a request without any credential to the proxy of the own pod.

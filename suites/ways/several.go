@@ -20,6 +20,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 	// log tells the requests of the ways apart.
 	mark = "inroads-way"
 
-	credentialVolume = "/var/run/secrets/kubernetes.io/serviceaccount"
+	credentialVolume = probe.DefaultServiceAccountDir
 	// The containers of the pod from which the API is asked: one that holds no
 	// credential, and two with kubectl proxy, of which the second listens to the
 	// API server's proxy too.
@@ -61,7 +62,7 @@ var _ = harness.Area(catalog.PathEvery, func() {
 		env.WalkFrom(pod, sidecarContainer)
 		for _, container := range []string{sidecarContainer, openContainer} {
 			env.Meet(catalog.HopMount, "container "+container+" looks for a credential", env.InContainer(ctx, pod, container, `test -e `+credentialVolume+`/token`), catalog.Reached)
-			_, err := access.Container{Namespace: namespace, Pod: pod.Name, Container: container}.FollowLog(ctx, env.Client, serves)
+			_, err := access.Container{Namespace: namespace, Pod: pod.Name, Container: container}.FollowLog(ctx, env.Client, access.KubectlProxyServes)
 			env.At(catalog.HopLocalProxy)
 			Expect(err).NotTo(HaveOccurred(), "kubectl proxy serves in container %s", container)
 		}
@@ -238,8 +239,4 @@ func callerPod(env *harness.Env, account string) *corev1.Pod {
 		env.ClientContainer(openContainer, "kubectl", "proxy", fmt.Sprintf("--port=%d", openPort), "--address=0.0.0.0", "--accept-hosts=.*"),
 	}
 	return pod
-}
-
-func serves(lines []string) bool {
-	return strings.HasPrefix(lines[len(lines)-1], access.KubectlProxyReady)
 }

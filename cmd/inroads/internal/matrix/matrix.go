@@ -230,7 +230,7 @@ func (r *run) under(ctx context.Context, f fault.Fault, heal func(context.Contex
 		row.Failure = err.Error()
 		return row
 	}
-	if row.Skipped = f.Missing(site); row.Skipped != "" {
+	if row.Skipped = f.Missing(ctx, site); row.Skipped != "" {
 		return row
 	}
 	began := time.Now()
