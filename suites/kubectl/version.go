@@ -13,7 +13,6 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/reports"
 )
 
 var _ = harness.Area(catalog.PathKubectl, func() {
@@ -43,12 +42,12 @@ var _ = harness.Area(catalog.PathKubectl, func() {
 		Expect(alone.Exit).NotTo(BeZero(), "kubectl version without an API server")
 		Expect(alone.Stdout).NotTo(ContainSubstring("serverVersion"), "kubectl version without an API server")
 
-		page := reports.AccessingClusters()
-		documented := parseVersion(env, catalog.HopAPI, page.Version)
+		page := env.Claim.Source.Version
+		documented := parseVersion(env, catalog.HopAPI, page)
 		is, tool := parseVersion(env, catalog.HopAPI, served.GitVersion), parseVersion(env, catalog.HopTool, said.Client.GitVersion)
-		env.Note(catalog.HopAPI, fmt.Sprintf("the page is of %s (%s), the API server %s, kubectl %s", page.Version, page.Commit, served.GitVersion, said.Client.GitVersion))
+		env.Note(catalog.HopAPI, fmt.Sprintf("the page is of %s, the API server %s, kubectl %s", page, served.GitVersion, said.Client.GitVersion))
 		env.At(catalog.HopAPI)
-		Expect(is.AtLeast(documented)).To(BeTrue(), "the API server is %s, and the page of %s: it says nothing of it", served.GitVersion, page.Version)
+		Expect(is.AtLeast(documented)).To(BeTrue(), "the API server is %s, and the page of %s: it says nothing of it", served.GitVersion, page)
 		env.At(catalog.HopTool)
 		Expect(int(tool.Minor())).To(BeNumerically("~", int(is.Minor()), access.SupportedSkew), "the minor version of kubectl %s beside that of the API server %s", said.Client.GitVersion, served.GitVersion)
 	})
