@@ -40,8 +40,12 @@ type Matrix struct {
 	Healthy []HealthyRun `json:"healthy"`
 	// Faults are sorted by name.
 	Faults []FaultRow `json:"faults"`
-	// Unproven are the claims of the run that no fault turned red; of a run that
-	// was interrupted nobody knows.
+	// NotApplicable are the claims that could be proven neither under a fault nor
+	// after it, since the machine or the cluster lacks what they need. No verdict
+	// about them is counted.
+	NotApplicable []Alarm `json:"notApplicable,omitempty"`
+	// Unproven are the other claims of the run that no fault turned red; of a run
+	// that was interrupted nobody knows.
 	Unproven []catalog.ID `json:"unproven"`
 }
 
@@ -125,6 +129,24 @@ func (p Pair) Blamed() bool { return p.Hop == p.WantHop && p.Code == string(p.Wa
 // Green is whether the claim was proven again after healing.
 func (p Pair) Green() bool { return p.Healed == catalog.Proven }
 
+// NotApplicable is whether the claim applies neither under the fault nor after
+// it. A claim that only the fault makes inapplicable is one that hides it.
+func (p Pair) NotApplicable() bool {
+	return p.Verdict == catalog.NotApplicable && p.Healed == catalog.NotApplicable
+}
+
+// Mark is ✔ for what is as it must be, ✘ for what is not, and – for what does not
+// apply.
+func (p Pair) Mark() string {
+	switch {
+	case p.NotApplicable():
+		return "–"
+	case p.Right():
+		return "✔"
+	}
+	return "✘"
+}
+
 // Right is whether all of it is as it must be.
 func (p Pair) Right() bool { return p.Detected() && p.Blamed() && p.Green() }
 
@@ -139,10 +161,12 @@ type MatrixSummary struct {
 	Skipped int `json:"skipped"`
 	// Failures are the faults that could not be injected, run or healed.
 	Failures int `json:"failures"`
-	Pairs    int `json:"pairs"`
-	Detected int `json:"detected"`
-	Blamed   int `json:"blamed"`
-	Healed   int `json:"healed"`
+	// Pairs are the claims under each fault, without those that do not apply.
+	Pairs         int `json:"pairs"`
+	NotApplicable int `json:"notApplicable"`
+	Detected      int `json:"detected"`
+	Blamed        int `json:"blamed"`
+	Healed        int `json:"healed"`
 	// Spared are the claims that had to stay proven, SparedGreen those that did.
 	Spared      int `json:"spared"`
 	SparedGreen int `json:"sparedGreen"`
@@ -176,7 +200,7 @@ func (m *Matrix) Complete(claims []catalog.Claim) {
 	slices.SortFunc(m.Faults, func(a, b FaultRow) int { return cmp.Compare(a.Name, b.Name) })
 	var s MatrixSummary
 	var ways, others []time.Duration
-	red := map[catalog.ID]bool{}
+	red, inapplicable := map[catalog.ID]bool{}, map[catalog.ID]Alarm{}
 	for i := range m.Faults {
 		row := &m.Faults[i]
 		row.clean()
@@ -196,6 +220,11 @@ func (m *Matrix) Complete(claims []catalog.Claim) {
 			}
 		}
 		for _, p := range row.Pairs {
+			if p.NotApplicable() {
+				s.NotApplicable++
+				inapplicable[p.Claim] = Alarm{Claim: p.Claim, Verdict: p.Verdict, Reason: p.Reason}
+				continue
+			}
 			s.Pairs++
 			count(&s.Detected, p.Detected())
 			count(&s.Blamed, p.Blamed())
@@ -214,9 +243,14 @@ func (m *Matrix) Complete(claims []catalog.Claim) {
 		s.HealthyRuns++
 		s.FalseAlarms += len(h.Red)
 	}
-	m.Unproven = []catalog.ID{}
+	m.Unproven, m.NotApplicable = []catalog.ID{}, nil
 	for _, c := range claims {
-		if !red[c.ID] && !m.Interrupted {
+		alarm, not := inapplicable[c.ID]
+		switch {
+		case red[c.ID]:
+		case not:
+			m.NotApplicable = append(m.NotApplicable, alarm)
+		case !m.Interrupted:
 			m.Unproven = append(m.Unproven, c.ID)
 		}
 	}

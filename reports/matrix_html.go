@@ -24,6 +24,9 @@ func (m Matrix) HTML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// classes are the styles of the page, by mark.
+var classes = map[string]string{"✔": "right", "✘": "wrong"}
+
 // grid is what the page shows.
 type grid struct {
 	Matrix Matrix
@@ -76,10 +79,7 @@ func cellOf(f FaultRow, id catalog.ID) gridCell {
 		if p.Claim != id {
 			continue
 		}
-		cell := gridCell{Pair: &p, Fault: f.Name, Class: "right"}
-		if !p.Right() {
-			cell.Class = "wrong"
-		}
+		cell := gridCell{Pair: &p, Fault: f.Name, Class: classes[p.Mark()]}
 		cell.Title = fmt.Sprintf("%s under %s: %s, %s in %s; healed: %s", id, f.Name, p.Verdict, p.blame(), p.Time, p.Healed)
 		return cell
 	}

@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,30 @@ func TestMatrixFormats(t *testing.T) {
 	}
 	if err := reports.WriteMatrix(t.TempDir(), m); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMatrixLeavesOutWhatDoesNotApply(t *testing.T) {
+	m := sampleMatrix()
+	m.Faults = slices.DeleteFunc(m.Faults, func(f reports.FaultRow) bool { return f.Name == "no-prompt" })
+	m.Faults = append(m.Faults, reports.FaultRow{Name: "no-prompt", Hop: catalog.HopTool, Scope: "client", How: "a kubectl that asks", Pairs: []reports.Pair{
+		{Claim: "kubectl/needs-credentials", WantHop: catalog.HopTool, WantCode: "A-TOOL-01", Verdict: catalog.NotApplicable, Reason: "no package index answers", Healed: catalog.NotApplicable},
+	}})
+	first, _ := catalog.Lookup("kubectl/first-access")
+	second, _ := catalog.Lookup("kubectl/needs-credentials")
+	m.Complete([]catalog.Claim{first, second})
+	s := m.Summary
+	if !s.Right() || s.Pairs != 1 || s.NotApplicable != 1 || s.Unproven != 0 {
+		t.Errorf("got %+v", s)
+	}
+	lines := strings.Join(m.Lines(), "\n")
+	for _, want := range []string{"1 of 1 detected", "1 not applicable", "not applicable: kubectl/needs-credentials: no package index answers"} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("no %q in:\n%s", want, lines)
+		}
+	}
+	page, err := m.HTML()
+	if err != nil || !strings.Contains(string(page), ">–</a>") || strings.Contains(string(page), ">✘</a>") {
+		t.Errorf("the page has the wrong mark (error %v)", err)
 	}
 }

@@ -40,7 +40,7 @@ func (m Matrix) WriteTable(out io.Writer) error {
 func (m Matrix) Lines() []string {
 	s := m.Summary
 	lines := []string{
-		fmt.Sprintf("pairs: %d of %d detected, %d blamed right, %d green after healing", s.Detected, s.Pairs, s.Blamed, s.Healed),
+		fmt.Sprintf("pairs: %d of %d detected, %d blamed right, %d green after healing%s", s.Detected, s.Pairs, s.Blamed, s.Healed, m.besides()),
 		fmt.Sprintf("faults: %d, of them %d skipped, %d failed; %d of %d on the way to the API server named by the preflight", s.Faults, s.Skipped, s.Failures, s.WaysNamed, s.Ways),
 		fmt.Sprintf("false alarms: %d in %d healthy runs; %d of %d spared claims stayed proven", s.FalseAlarms, s.HealthyRuns, s.SparedGreen, s.Spared),
 		fmt.Sprintf("median time from command to verdict: %s for faults on the way to the API server, %s for all others", s.MedianWay, s.MedianOther),
@@ -68,15 +68,28 @@ func (m Matrix) Lines() []string {
 			lines = append(lines, fmt.Sprintf("false alarm: healthy run %d, claim %s: %s %s %s: %s", i+1, c.Claim, c.Verdict, c.Hop, c.Code, oneLineOf(c.Reason)))
 		}
 	}
+	for _, c := range m.NotApplicable {
+		lines = append(lines, fmt.Sprintf("not applicable: %s: %s", c.Claim, oneLineOf(c.Reason)))
+	}
 	for _, id := range m.Unproven {
 		lines = append(lines, fmt.Sprintf("unproven: no fault turned %s red", id))
 	}
 	return lines
 }
 
+// besides tells of the pairs that are not counted, if there are any.
+func (m Matrix) besides() string {
+	if m.Summary.NotApplicable == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d not applicable", m.Summary.NotApplicable)
+}
+
 // wrong says what is not as it must be, or "".
 func (p Pair) wrong() string {
 	switch {
+	case p.NotApplicable():
+		return ""
 	case !p.Detected():
 		return fmt.Sprintf("%s, not disproven: %s", p.Verdict, oneLineOf(p.Reason))
 	case !p.Blamed():
@@ -90,7 +103,7 @@ func (p Pair) wrong() string {
 // blame names the hop and the code that were blamed.
 func (p Pair) blame() string {
 	text := strings.TrimSpace(string(p.Hop) + " " + p.Code)
-	if p.Blamed() {
+	if p.Blamed() || p.NotApplicable() {
 		return text
 	}
 	return fmt.Sprintf("%s (not %s %s)", text, p.WantHop, p.WantCode)
@@ -116,11 +129,7 @@ func (m Matrix) Markdown() string {
 			fmt.Fprintf(&b, "| – | %s | %s | | skipped: %s | | | |\n", f.Name, f.Hop, escapeMarkdown(f.Skipped))
 		}
 		for _, p := range f.Pairs {
-			mark := "✔"
-			if !p.Right() {
-				mark = "✘"
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", mark, f.Name, f.Hop, p.Claim, p.Verdict, escapeMarkdown(p.blame()), p.Time, p.Healed)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Mark(), f.Name, f.Hop, p.Claim, p.Verdict, escapeMarkdown(p.blame()), p.Time, p.Healed)
 		}
 	}
 	return b.String()

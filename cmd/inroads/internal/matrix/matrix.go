@@ -350,6 +350,9 @@ func (r *run) tell(row reports.FaultRow) {
 	r.logf("%s%d of %d claims red, %d blamed right; took hold in %s, healed in %s", head, red, len(row.Pairs), right, row.Inject, row.Heal)
 	for _, p := range row.Pairs {
 		switch {
+		case p.Verdict == catalog.NotApplicable && p.Healed != catalog.Proven:
+			// Whether it is so of the fault only, or here, is told after healing.
+			r.logf("  %s: not applicable: %s", p.Claim, firstLine(p.Reason))
 		case !p.Detected() || !p.Blamed():
 			r.logf("  %s: %s %s %s, want disproven %s %s, %s: %s", p.Claim, p.Verdict, p.Hop, p.Code, p.WantHop, p.WantCode, p.Time, firstLine(p.Reason))
 		case p.Healed != "" && !p.Green():

@@ -121,6 +121,9 @@ func TestRunTellsWhatIsWrong(t *testing.T) {
 		{"inconclusive", func(_ string, id catalog.ID) reports.Claim {
 			return reports.Claim{ID: id, Verdict: catalog.Inconclusive}
 		}, "inconclusive, not disproven"},
+		{"only the fault makes it not applicable", func(_ string, id catalog.ID) reports.Claim {
+			return reports.Claim{ID: id, Verdict: catalog.NotApplicable}
+		}, "not applicable, not disproven"},
 		{"another hop", func(_ string, id catalog.ID) reports.Claim {
 			return reports.Claim{ID: id, Verdict: catalog.Disproven, Hop: catalog.HopTLS, Code: "A-TLS-02"}
 		}, "blames tls A-TLS-02, not tool"},
