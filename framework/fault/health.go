@@ -143,7 +143,22 @@ func healthy(ctx context.Context, s *Site) error {
 }
 
 func ready(ctx context.Context, s *Site) error {
+	if err := serverReady(ctx, s); err != nil {
+		return err
+	}
 	return cluster.CheckReady(ctx, s.Client, cluster.Readiness{Cluster: s.Ref.Name, Nodes: everyNode(s), DNS: true, Timeout: lookTime})
+}
+
+// serverReady returns nil if the API server says so. One that has just started
+// answers requests, and as long as it has not made the roles that every cluster
+// has, that it is not ready.
+func serverReady(ctx context.Context, s *Site) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if err := s.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+		return fmt.Errorf("asking the API server whether it is ready: %w", err)
+	}
+	return nil
 }
 
 // rightsKnown asks for a right that somebody has by RBAC alone. An API server
