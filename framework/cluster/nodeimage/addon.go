@@ -45,15 +45,10 @@ func BuildLoadBalancer(ctx context.Context, o Options) (Addon, error) {
 	return a, nil
 }
 
-func buildLoadBalancer(ctx context.Context, o Options) (a Addon, err error) {
-	if o.CacheDir == "" {
-		if o.CacheDir, err = cache.Dir(); err != nil {
-			return Addon{}, err
-		}
-	}
-	b := &build{root: filepath.Join(o.CacheDir, cacheFolder), log: o.Log}
-	if b.log == nil {
-		b.log = io.Discard
+func buildLoadBalancer(ctx context.Context, o Options) (Addon, error) {
+	b, err := newAddonBuild(o)
+	if err != nil {
+		return Addon{}, err
 	}
 	m := module{name: metallbModule, pins: metallbModule}
 	for _, name := range metallbPrograms {
@@ -66,16 +61,40 @@ func buildLoadBalancer(ctx context.Context, o Options) (a Addon, err error) {
 	if b.toolchain, err = findToolchain(ctx, []module{m}); err != nil {
 		return Addon{}, err
 	}
-	a.Images = map[string]string{}
+	images := map[string]string{}
 	for _, name := range metallbPrograms {
-		a.Images[name] = fmt.Sprintf("%s/%s-%s:%s", repository, metallbModule, name, version)
+		images[name] = fmt.Sprintf("%s/%s-%s:%s", repository, metallbModule, name, version)
 	}
-	p, err := b.addonPart(m, a.Images)
+	p, err := b.addonPart(m, images)
 	if err != nil {
 		return Addon{}, err
 	}
+	return b.addon(ctx, p, images, func(ctx context.Context, _ store) error {
+		b.logf("%s: compiling %s", m.name, version)
+		return b.toolchain.fetch(ctx, b.logf)
+	})
+}
+
+// newAddonBuild is the build of images that are no part of a node image.
+func newAddonBuild(o Options) (*build, error) {
+	if o.CacheDir == "" {
+		var err error
+		if o.CacheDir, err = cache.Dir(); err != nil {
+			return nil, err
+		}
+	}
+	b := &build{root: filepath.Join(o.CacheDir, cacheFolder), log: o.Log}
+	if b.log == nil {
+		b.log = io.Discard
+	}
+	return b, nil
+}
+
+// addon returns the images, whose archive the part has, and makes the part unless
+// it is there; prepare is called before that, with the build's lock held.
+func (b *build) addon(ctx context.Context, p part, images map[string]string, prepare func(context.Context, store) error) (Addon, error) {
 	s := store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
-	a.Archive = filepath.Join(s.folder(p), imagesFile)
+	a := Addon{Archive: filepath.Join(s.folder(p), imagesFile), Images: images}
 	if whole, err := s.has(p); err != nil || whole {
 		return a, err
 	}
@@ -84,13 +103,12 @@ func buildLoadBalancer(ctx context.Context, o Options) (a Addon, err error) {
 		return Addon{}, err
 	}
 	defer unlock()
-	if err := errors.Join(s.clear(), b.toolchain.fetch(ctx, b.logf)); err != nil {
+	if err := errors.Join(s.clear(), prepare(ctx, s)); err != nil {
 		return Addon{}, err
 	}
-	b.logf("%s: compiling %s", m.name, version)
 	_, took, err := s.ensure(ctx, p)
 	if err == nil && took > 0 {
-		b.logf("%s: made in %s", m.name, round(took))
+		b.logf("%s: made in %s", p.name, round(took))
 	}
 	return a, err
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,9 @@ import (
 //
 //go:embed *.go
 var builder embed.FS
+
+// addonCode is how the files begin of which no node image has anything.
+const addonCode = "addon"
 
 // progressPeriod is how often a part that is being made is spoken of.
 const progressPeriod = 30 * time.Second
@@ -96,7 +101,12 @@ func (b *build) plan(version string) error {
 		b.compiled = append(b.compiled, p)
 		key.add("part", p.hash)
 	}
-	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder), key.addTree(builder, ".")); err != nil {
+	code, err := fs.Glob(builder, "*.go")
+	if err != nil {
+		return err
+	}
+	code = slices.DeleteFunc(code, func(name string) bool { return strings.HasPrefix(name, addonCode) })
+	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder), key.addTree(builder, code...)); err != nil {
 		return err
 	}
 	hash := key.hex()

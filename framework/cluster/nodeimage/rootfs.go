@@ -56,20 +56,8 @@ func (b *build) rootfsPart() part {
 }
 
 func (b *build) makeRootfs(ctx context.Context, dir, scratch string) error {
-	machine, err := readSources(os.DirFS("/etc"))
+	list, err := b.writeSources(scratch)
 	if err != nil {
-		return fmt.Errorf("reading package sources: %w", err)
-	}
-	sources, err := nodeSources(b.release, machine)
-	if err != nil {
-		return err
-	}
-	var lines []string
-	for _, s := range sources {
-		lines = append(lines, s.line())
-	}
-	list := filepath.Join(scratch, "sources.list")
-	if err := os.WriteFile(list, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		return err
 	}
 	if err := b.install(ctx, bootstrapTool); err != nil {
@@ -98,6 +86,25 @@ func (b *build) makeRootfs(ctx context.Context, dir, scratch string) error {
 		argv: argv,
 	}.run(ctx)
 	return err
+}
+
+// writeSources writes the mirrors of the nodes' release into the folder, as a
+// sources.list(5), and returns its path.
+func (b *build) writeSources(dir string) (string, error) {
+	machine, err := readSources(os.DirFS("/etc"))
+	if err != nil {
+		return "", fmt.Errorf("reading package sources: %w", err)
+	}
+	sources, err := nodeSources(b.release, machine)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, s := range sources {
+		lines = append(lines, s.line())
+	}
+	list := filepath.Join(dir, "sources.list")
+	return list, os.WriteFile(list, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 
 // shellQuote makes one word of a shell command out of any text.
