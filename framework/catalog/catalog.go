@@ -84,6 +84,9 @@ const (
 	// NodeClient means Node.js on this machine, and @kubernetes/client-node in the
 	// cache folder.
 	NodeClient Feature = "node-client"
+	// LibraryImage means that the run has an image with client libraries, which
+	// TopologyClientLibraries brings along and any other cluster is given.
+	LibraryImage Feature = "library-image"
 	// GoClient means a Go toolchain on this machine that builds a program of
 	// client-go.
 	GoClient Feature = "go-client"

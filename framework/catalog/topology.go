@@ -25,13 +25,15 @@ const (
 	TopologyAnonymousLimited Topology = "anonymous-limited"
 	// TopologyLoadBalancer has a provider of load balancers for Services.
 	TopologyLoadBalancer Topology = "load-balancer"
+	// TopologyClientLibraries has an image with client libraries on its nodes.
+	TopologyClientLibraries Topology = "client-libraries"
 )
 
 // Topologies returns every topology, the one of most claims first.
 func Topologies() []Topology {
 	return []Topology{
 		TopologyMultiNode, TopologySingle, TopologyHA, TopologyDualStack, TopologyNFTables,
-		TopologyAudit, TopologyAnonymousOff, TopologyAnonymousLimited, TopologyLoadBalancer,
+		TopologyAudit, TopologyAnonymousOff, TopologyAnonymousLimited, TopologyLoadBalancer, TopologyClientLibraries,
 	}
 }
 

@@ -26,6 +26,10 @@ type Images struct {
 	Server string `json:"server"`
 	// Client has sh, curl, wget and kubectl.
 	Client string `json:"client"`
+	// Library has sh, timeout, a Python with the package kubernetes, and Node.js
+	// with @kubernetes/client-node in the node_modules of its working directory. It
+	// is "" where there is none, which is what most clusters have.
+	Library string `json:"library,omitempty"`
 }
 
 // Ref is a cluster as a run sees it. It is plain data, so that the process that
@@ -48,6 +52,9 @@ type Ref struct {
 	Nodes             []Node `json:"nodes"`
 	// Images is zero where the run may start no pods.
 	Images Images `json:"images"`
+	// NoLibrary is why there is no Images.Library on a cluster that was made to
+	// have one, or "".
+	NoLibrary string `json:"noLibrary,omitempty"`
 	// Preloaded is whether the images are on every node, so that a run pulls
 	// nothing.
 	Preloaded bool `json:"preloaded,omitempty"`

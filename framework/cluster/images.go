@@ -13,7 +13,8 @@ func PublicImages() Images { return Images{Server: agnhost, Client: agnhost} }
 // Or returns the images, with those of other where one is not set.
 func (i Images) Or(other Images) Images {
 	return Images{
-		Server: cmp.Or(i.Server, other.Server),
-		Client: cmp.Or(i.Client, other.Client),
+		Server:  cmp.Or(i.Server, other.Server),
+		Client:  cmp.Or(i.Client, other.Client),
+		Library: cmp.Or(i.Library, other.Library),
 	}
 }

@@ -45,6 +45,14 @@ func (e *Env) ClientContainer(name string, command ...string) corev1.Container {
 	}
 }
 
+// LibraryContainer returns a container of the image with client libraries, see
+// catalog.LibraryImage, that runs a command.
+func (e *Env) LibraryContainer(name string, command ...string) corev1.Container {
+	c := e.ClientContainer(name, command...)
+	c.Image = e.Cluster.Images.Library
+	return c
+}
+
 // ServerPod returns a pod that runs agnhost with the arguments, labelled with
 // its app for Services. Without arguments it is netexec on ServerPort, which
 // answers /hostname with the name of the pod; it is ready once that port

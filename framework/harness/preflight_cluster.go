@@ -121,10 +121,16 @@ func judgeCertificates(now time.Time, skew time.Duration, client, server *x509.C
 // images looks whether the images of the run are on the nodes, where a selected
 // claim starts pods.
 func (p *preflight) images(ctx context.Context) []Finding {
+	needed := func(f catalog.Feature) bool {
+		return slices.ContainsFunc(p.options.Selected(), func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
+	}
 	wanted := slices.Compact([]string{p.ref.Images.Server, p.ref.Images.Client})
-	pods := slices.ContainsFunc(p.options.Selected(), func(c catalog.Claim) bool { return slices.Contains(c.Needs, catalog.Pods) })
-	if !pods || slices.Contains(wanted, "") {
+	if !needed(catalog.Pods) || slices.Contains(wanted, "") {
 		return nil
+	}
+	// One that inroads has built it has put there, which nodes tell minutes later.
+	if given := p.options.Images.Library; given != "" && needed(catalog.LibraryImage) {
+		wanted = append(wanted, given)
 	}
 	nodes, err := p.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: nodesSeen})
 	if err != nil {

@@ -16,7 +16,8 @@ func (o Options) reaches(c catalog.Claim) bool {
 	if o.Topology != "" {
 		return c.IsOn(o.Topology)
 	}
-	return o.Page || c.IsOn(catalog.TopologyMultiNode) || slices.Contains(o.Claims, c.ID)
+	given := c.IsOn(catalog.TopologyClientLibraries) && o.Images.Library != ""
+	return o.Page || c.IsOn(catalog.TopologyMultiNode) || given || slices.Contains(o.Claims, c.ID)
 }
 
 // Topologies returns those of the clusters that the run makes, each of which has

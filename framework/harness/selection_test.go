@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 func TestSelects(t *testing.T) {
@@ -22,6 +23,26 @@ func TestSelects(t *testing.T) {
 	} {
 		if got := tc.o.Selects(claim); got != tc.want {
 			t.Errorf("selecting %s: got %t", tc.name, got)
+		}
+	}
+}
+
+func TestTheLibraryImageSelectsItsClaims(t *testing.T) {
+	claim := catalog.Claim{ID: "a/b", Path: catalog.PathInPod, Level: catalog.Linked, Topologies: []catalog.Topology{catalog.TopologyClientLibraries}}
+	given := cluster.Images{Library: "x:1"}
+	for _, tc := range []struct {
+		name string
+		o    Options
+		want bool
+	}{
+		{"nothing", Options{}, false},
+		{"the image", Options{Images: given}, true},
+		{"the image for a cluster that is there", Options{Images: given, Context: "c"}, true},
+		{"the image and another topology", Options{Images: given, Topology: catalog.TopologyHA}, false},
+		{"the page", Options{Page: true}, true},
+	} {
+		if got := tc.o.Selects(claim); got != tc.want {
+			t.Errorf("with %s: got %t", tc.name, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -225,6 +226,10 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if err := nodeClientThere(); err != nil {
 			return err.Error()
 		}
+	case catalog.LibraryImage:
+		if s.ref.Images.Library == "" {
+			return cmp.Or(s.ref.NoLibrary, "the run has no image with client libraries; name one with --library-image")
+		}
 	case catalog.GoClient:
 		if err := s.buildGoClient(ctx); err != nil {
 			return err.Error()
@@ -254,8 +259,10 @@ func isLoopback(host string) bool {
 // keepsOff returns why the claim is not put to the test on the cluster, which is
 // none of its topologies or may not be harmed, or "".
 func keepsOff(ref cluster.Ref, c catalog.Claim) string {
-	// Any cluster will do for what is proven on the topology of most claims.
-	if !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(ref.Topology) {
+	// Any cluster will do for what is proven on the topology of most claims, or
+	// with an image that the cluster was given.
+	given := c.IsOn(catalog.TopologyClientLibraries) && ref.Images.Library != ""
+	if !given && !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(ref.Topology) {
 		return fmt.Sprintf("needs topology %s: the cluster was not made for it", c.On()[0])
 	}
 	if c.Disruptive && (ref.Provider != kind.ProviderName || ref.Engine == "") {

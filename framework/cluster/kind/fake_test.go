@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -42,7 +43,14 @@ func newMachine() *machine {
 }
 
 func (m *machine) client() client {
-	return client{name: engine.Docker, env: []string{"DOCKER_HOST=unix:///fake.sock"}, run: m.run}
+	return client{name: engine.Docker, env: []string{"DOCKER_HOST=unix:///fake.sock"}, run: m.run, feed: m.feed}
+}
+
+func (m *machine) feed(ctx context.Context, in io.Reader, args ...string) (string, error) {
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return "", err
+	}
+	return m.run(ctx, args...)
 }
 
 func (m *machine) run(ctx context.Context, args ...string) (string, error) {

@@ -79,6 +79,8 @@ type Provider struct {
 	// answers tells why the registry of an image cannot be used, nil when it can.
 	answers func(ctx context.Context, image string) error
 	build   func(context.Context, nodeimage.Options) (nodeimage.Image, error)
+	// libraries builds the image of client libraries.
+	libraries func(context.Context, nodeimage.Options) (nodeimage.Addon, error)
 	// ready waits, or only looks when once is set, and then fills in what the
 	// cluster says of itself.
 	ready func(ctx context.Context, ref *cluster.Ref, nodes []string, once bool) error
@@ -118,12 +120,13 @@ func New(ctx context.Context, o Options) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		o:        o,
-		ledger:   l,
-		engine:   clientOf(ctx, o.Engine),
-		answers:  registryAnswers,
-		build:    nodeimage.Build,
-		shortage: inotifyShortage,
+		o:         o,
+		ledger:    l,
+		engine:    clientOf(ctx, o.Engine),
+		answers:   registryAnswers,
+		build:     nodeimage.Build,
+		libraries: nodeimage.BuildLibraries,
+		shortage:  inotifyShortage,
 	}
 	p.kind = library{engine: p.engine, log: o.Log}
 	p.ready = p.waitReady
@@ -223,6 +226,9 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 		return cluster.Ref{}, err
 	}
 	if err := p.balance(ctx, ref); err != nil {
+		return cluster.Ref{}, err
+	}
+	if ref.Images.Library, ref.NoLibrary, err = p.addLibraries(ctx, ref); err != nil {
 		return cluster.Ref{}, err
 	}
 	if err := p.keepRef(ref); err != nil {

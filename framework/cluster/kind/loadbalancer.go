@@ -63,18 +63,23 @@ func (p *Provider) importBalancer(ctx context.Context, ref cluster.Ref) (map[str
 	if err != nil {
 		return nil, err
 	}
+	return addon.Images, p.importImages(ctx, ref, addon)
+}
+
+// importImages puts the images onto the nodes.
+func (p *Provider) importImages(ctx context.Context, ref cluster.Ref, addon nodeimage.Addon) error {
 	for _, n := range ref.Nodes {
 		archive, err := os.Open(addon.Archive)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		_, err = p.engine.feed(ctx, archive, "exec", "-i", n.Name, "ctr", "--namespace", "k8s.io", "images", "import", "--all-platforms", "-")
 		_ = archive.Close()
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return addon.Images, nil
+	return nil
 }
 
 // nodeAddress asks a node for its IPv4 address and the network that this is in.

@@ -79,8 +79,7 @@ matrix could not be run, or a fault not be healed.`,
 	f.IntVar(&m.procs, "procs", maxProcs, "processes that run specs side by side")
 	f.StringVar(&o.Kubectl, "kubectl", "", "the kubectl under test (default the node image's, or the one in PATH)")
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
-	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
-	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
+	bindImages(cmd, o)
 	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
 	return cmd
 }

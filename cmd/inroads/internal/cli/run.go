@@ -104,6 +104,7 @@ func bindImages(cmd *cobra.Command, o *harness.Options) {
 	f := cmd.Flags()
 	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
 	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
+	f.StringVar(&o.Images.Library, "library-image", "", "image with the Python and the JavaScript client of the API, for the claims of topology client-libraries (default one that inroads builds for that topology)")
 }
 
 // kindFlags are the flags that only a cluster of kind's has.
