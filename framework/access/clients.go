@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Programs that run clients of the API.
@@ -14,6 +15,31 @@ const (
 	NodeProgram   = "node"
 	GoProgram     = "go"
 )
+
+// EnvProgram is the variable in which a container of a pod has the program of
+// fixtures/clients that it runs.
+const EnvProgram = "INROADS_PROGRAM"
+
+// What the programs of fixtures/clients print.
+const (
+	saysUser = "user "
+	saysPod  = "pod "
+)
+
+// Listed is whom a program of fixtures/clients says that its user is, "" for no
+// word of it, and which pods it lists.
+func Listed(r Result) (user string, pods []string) {
+	for line := range strings.Lines(r.Stdout) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, saysUser); ok {
+			user = name
+		}
+		if name, ok := strings.CutPrefix(line, saysPod); ok {
+			pods = append(pods, name)
+		}
+	}
+	return user, pods
+}
 
 // Modules that a Python may have or not.
 const (

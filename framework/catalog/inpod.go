@@ -25,7 +25,31 @@ var (
 	dnsDown          = Fault{"dns-down", HopResolve, "A-RESOLVE-01", "scale CoreDNS to zero replicas"}
 )
 
+// brokenVolume is what breaks the way from a pod, by what the cluster gives it, for
+// a library that takes that.
+var brokenVolume = []Fault{serviceRulesGone, podsCutOff, tokenNotMounted, wrongRootCA, otherAudience, serviceAccountsView}
+
 var inPodClaims = []Claim{
+	{
+		ID: "py-client/in-pod", Path: PathInPod, Level: Linked, Expect: Reached, Timeout: libraryTime,
+		Sentence: "load_incluster_config of the Python client finds and verifies the API server and is the pod's ServiceAccount, which lists the pods of its namespace and gets an ApiException for others; another authority is not trusted, a token for another audience is told 401, and outside a pod it raises a ConfigException",
+		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods, LibraryImage, PythonClient}, Topologies: []Topology{TopologyClientLibraries},
+		Rights: rights(execInPods, account, grantPods),
+		Faults: append([]Fault{
+			{"python-in-pod-environment", HopTool, "A-TOOL-01", "a python3 whose programs have the environment of a pod"},
+			{"python-in-pod-unverified", HopTLS, "A-TLS-08", "have an admission policy turn verification off in the Python program of each pod"},
+		}, brokenVolume...),
+	},
+	{
+		ID: "js-client/in-pod", Path: PathInPod, Level: Linked, Expect: Reached, Timeout: libraryTime,
+		Sentence: "loadFromCluster of the JavaScript client finds and verifies the API server and is the pod's ServiceAccount, which lists the pods of its namespace and gets an ApiException for others; another authority is not trusted, a token for another audience is told 401, and outside a pod it makes a configuration of https://undefined:undefined, with which no request can be made",
+		Source:   fromPod(sectionClientLibraries), Needs: []Feature{Pods, LibraryImage, NodeClient}, Topologies: []Topology{TopologyClientLibraries},
+		Rights: rights(execInPods, account, grantPods),
+		Faults: append([]Fault{
+			{"node-in-pod-environment", HopTool, "A-TOOL-01", "a node whose programs have the environment of a pod"},
+			{"node-in-pod-unverified", HopTLS, "A-TLS-08", "have an admission policy set NODE_TLS_REJECT_UNAUTHORIZED=0 in the JavaScript program of each pod"},
+		}, brokenVolume...),
+	},
 	{
 		ID: "aap/client-libs-easiest", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "client-go's in-cluster configuration finds the API server, verifies it and authenticates with the pod's own token, and says that it is not in a cluster when KUBERNETES_SERVICE_HOST is empty",

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
@@ -82,6 +83,13 @@ const (
 	// server has appended to a pod, and hasTokenVolume is whether it has.
 	tokenVolume    = `"/spec/volumes/" + string(size(object.spec.volumes) - 1) + "/projected/sources`
 	hasTokenVolume = `has(object.spec.volumes) && object.spec.volumes.exists(v, v.name.startsWith("kube-api-access-"))`
+	// hasProgram is whether a container has the program of a client library.
+	hasProgram = `has({e}.env) && {e}.env[0].name == "` + access.EnvProgram + `"`
+	// pythonInCluster is where a program of the Python client takes its
+	// configuration from, and pythonUnverified what has it verify no certificate
+	// from then on.
+	pythonInCluster  = "config.load_incluster_config()"
+	pythonUnverified = "; unverified = client.Configuration.get_default_copy(); unverified.verify_ssl = False; client.Configuration.set_default(unverified)"
 	// twoServers is whether a pod serves in plain text with its first container
 	// and over TLS with its second.
 	twoServers = `size(object.spec.containers) > 1 && has(object.spec.containers[1].args) && object.spec.containers[1].args.exists(a, a.startsWith("--tls-"))`
@@ -110,6 +118,14 @@ var policyFaults = []Fault{
 			patch{"add", `"/spec/containers/0/args"`, `object.spec.containers[0].args + object.spec.containers[1].args.filter(a, a.startsWith("--tls-"))`},
 			patch{"add", `"/spec/containers/0/volumeMounts"`, `object.spec.containers[1].volumeMounts`},
 			patch{"add", `"/spec/containers/0/readinessProbe/httpGet/scheme"`, `"HTTPS"`})),
+	policyFault("python-in-pod-unverified", catalog.HopTLS, createdPods,
+		eachOf(containers, hasProgram+` && {e}.env[0].value.contains("load_incluster_config")`,
+			patch{"replace", `"/spec/containers/{i}/env/0/value"`, fmt.Sprintf(`{e}.env[0].value.replace(%q, %q)`, pythonInCluster, pythonInCluster+pythonUnverified)})),
+	policyFault("node-in-pod-unverified", catalog.HopTLS, createdPods,
+		eachOf(containers, hasProgram+` && {e}.env[0].value.contains("loadFromCluster")`,
+			patch{"add", `"/spec/containers/{i}/env/-"`, `{"name": "NODE_TLS_REJECT_UNAUTHORIZED", "value": "0"}`},
+			// Its warning has the words of a refusal.
+			patch{"add", `"/spec/containers/{i}/env/-"`, `{"name": "NODE_NO_WARNINGS", "value": "1"}`})),
 	policyFault("automount-off", catalog.HopMount, createdAccounts, always(patch{"add", `"/automountServiceAccountToken"`, "false"})),
 	policyFault("selector-wrong", catalog.HopEndpoint, createdServices,
 		when("has(object.spec.selector)", patch{"replace", `"/spec/selector"`, fmt.Sprintf("{%q: %q}", noneLabel, "none")})),

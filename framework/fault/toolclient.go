@@ -27,6 +27,7 @@ var clientTools = slices.Concat(
 	clientOf(access.PythonProgram, "python", Python, nil),
 	clientOf(access.NodeProgram, "node", Node, nil),
 	clientOf(access.GoProgram, "go", Go, []string{"run"}),
+	[]tool{podEnvironment(access.PythonProgram, "python", Python), podEnvironment(access.NodeProgram, "node", Node)},
 )
 
 func clientOf(program, name string, need Need, of []string) []tool {
@@ -49,6 +50,18 @@ func clientOf(program, name string, need Need, of []string) []tool {
 	drop.name, drop.hop = name+"-pod-dropped", catalog.HopTool
 	drop.run = func(ctx context.Context, c *toolCall) (int, error) { return c.filter(ctx, dropPod) }
 	return []tool{other, trust, drop}
+}
+
+// podEnvironment is a program whose environment says that it is in a pod.
+func podEnvironment(program, name string, need Need) tool {
+	return tool{
+		name: name + "-in-pod-environment", hop: catalog.HopTool, program: program, needs: []Need{need}, spares: besidesHTTP,
+		change: func(c *toolCall) error {
+			c.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+			c.setenv("KUBERNETES_SERVICE_PORT", "1")
+			return nil
+		},
+	}
 }
 
 func dropPod(line string) string {

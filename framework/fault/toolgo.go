@@ -36,11 +36,7 @@ var goTools = []tool{
 		})
 	}),
 	goTool("go-modfile-ignored", "run", "versions.go").changing(dropping("-modfile")),
-	goTool("go-in-pod-environment", "run", "incluster.go").changing(func(c *toolCall) error {
-		c.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-		c.setenv("KUBERNETES_SERVICE_PORT", "1")
-		return nil
-	}),
+	goTool("go-in-pod-environment", "run", "incluster.go").changing(podEnvironment(access.GoProgram, "go", Go).change),
 	goTool("go-get-other-version", "get").changing(func(c *toolCall) error {
 		if i := slices.IndexFunc(c.args, func(a string) bool { return strings.HasPrefix(a, clientGo) }); i >= 0 {
 			c.args[i] = otherClientGo

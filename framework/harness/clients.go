@@ -268,6 +268,16 @@ func (e *Env) RunNode(ctx context.Context, host access.Host, name string, args .
 	return host.Exec(ctx, nil, access.NodeProgram, append([]string{filepath.Join(dir, name)}, args...)...)
 }
 
+// OtherAuthority returns the certificate of an authority that has vouched for
+// nobody but a man in the middle.
+func (e *Env) OtherAuthority(ctx context.Context) []byte {
+	ginkgo.GinkgoHelper()
+	mitm, err := access.StartMITM(ctx, access.MITMOptions{})
+	e.Require(err, "making an authority")
+	mitm.Stop()
+	return mitm.CAPEM
+}
+
 // RunGo runs the program of client-go in fixtures/clients with go run.
 func (e *Env) RunGo(ctx context.Context, host access.Host, args ...string) access.Result {
 	ginkgo.GinkgoHelper()

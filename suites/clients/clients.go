@@ -51,7 +51,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 
 		meet("lists pods without the right", env.HostWith("visitor", env.Kubeconfig().WithToken(tokenOfVisitor(ctx, env))), catalog.Forbidden)
 		r = env.Meet(catalog.HopTLS, "the documented program with another authority",
-			env.RunPython(ctx, env.HostWith("distrusting", env.Kubeconfig().WithCA(otherAuthority(ctx, env))), listPods), catalog.Untrusted)
+			env.RunPython(ctx, env.HostWith("distrusting", env.Kubeconfig().WithCA(env.OtherAuthority(ctx))), listPods), catalog.Untrusted)
 		Expect(r.Stderr).To(ContainSubstring("CERTIFICATE_VERIFY_FAILED"), "what it says of the server")
 	})
 
@@ -86,7 +86,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 		r = fails("with a kubeconfig that is not there", env.Host.WithKubeconfig("/nonexistent"), catalog.Failed)
 		Expect(r.Stderr).To(ContainSubstring("no such file"), "why the example ends")
 		fails("without the right", env.HostWith("visitor", env.Kubeconfig().WithToken(tokenOfVisitor(ctx, env))), catalog.Forbidden)
-		fails("with another authority", env.HostWith("distrusting", env.Kubeconfig().WithCA(otherAuthority(ctx, env))), catalog.Untrusted)
+		fails("with another authority", env.HostWith("distrusting", env.Kubeconfig().WithCA(env.OtherAuthority(ctx))), catalog.Untrusted)
 	})
 
 	harness.Prove("clients/official-go-python", func(ctx context.Context, env *harness.Env) {
@@ -96,7 +96,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 		}
 		createPods(ctx, env)
 		for _, l := range official {
-			user, pods := lists(l.meet(ctx, env, "lists the pods of the namespace", env.Host, env.Namespace(ctx), catalog.Reached))
+			user, pods := access.Listed(l.meet(ctx, env, "lists the pods of the namespace", env.Host, env.Namespace(ctx), catalog.Reached))
 			env.At(catalog.HopAuthn)
 			Expect(user).To(Equal(whoami(ctx, env)), "whom the API server takes %s for", l.name)
 			env.At(catalog.HopTool)
@@ -133,14 +133,4 @@ func podCount(ctx context.Context, env *harness.Env) int {
 func tokenOfVisitor(ctx context.Context, env *harness.Env) probe.Secret {
 	ginkgo.GinkgoHelper()
 	return probe.Secret(env.As(ctx, env.ServiceAccount(ctx, visitor)).BearerToken)
-}
-
-// otherAuthority returns the certificate of an authority that has vouched for
-// nobody but a man in the middle.
-func otherAuthority(ctx context.Context, env *harness.Env) []byte {
-	ginkgo.GinkgoHelper()
-	mitm, err := access.StartMITM(ctx, access.MITMOptions{})
-	env.Require(err, "making an authority")
-	mitm.Stop()
-	return mitm.CAPEM
 }

@@ -83,7 +83,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 		var seen []int
 		for _, run := range []func(context.Context, access.Host, string, ...string) access.Result{env.RunGoProgram, env.RunPreviousGoProgram} {
 			r := meet("a version of client-go asks", env.Namespace(ctx), run)
-			user, pods := lists(r)
+			user, pods := access.Listed(r)
 			env.At(catalog.HopAuthn)
 			Expect(user).To(Equal(whoami(ctx, env)), "whom the API server takes it for")
 			env.At(catalog.HopTool)
@@ -121,7 +121,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 		Expect(strings.TrimSpace(r.Stdout)).To(Equal(version), "the version that the tag is")
 		r = run()
 		env.Meet(access.Blame(r, catalog.Reached), "the program lists pods", r, catalog.Reached)
-		user, _ := lists(r)
+		user, _ := access.Listed(r)
 		env.At(catalog.HopAuthn)
 		Expect(user).To(Equal(whoami(ctx, env)), "whom the API server takes the program for")
 	})

@@ -25,10 +25,6 @@ const (
 	noScheduler         = "inroads.example/none"
 	noImage             = "inroads.invalid/none"
 
-	// What the programs of fixtures/clients print.
-	saysUser = "user "
-	saysPod  = "pod "
-
 	foreignName = "not-in-the-certificate.inroads.invalid"
 	deadProxy   = "http://127.0.0.1:1"
 )
@@ -72,20 +68,6 @@ var (
 		},
 	}
 )
-
-// lists is whom the library says that its user is, and which pods it lists.
-func lists(r access.Result) (user string, pods []string) {
-	for line := range strings.Lines(r.Stdout) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, saysUser); ok {
-			user = name
-		}
-		if name, ok := strings.CutPrefix(line, saysPod); ok {
-			pods = append(pods, name)
-		}
-	}
-	return user, pods
-}
 
 // meet runs the library and asserts the outcome.
 func (l library) meet(ctx context.Context, env *harness.Env, what string, host access.Host, namespace string, want catalog.Outcome) access.Result {
@@ -132,7 +114,7 @@ func (l library) sharesKubeconfig(ctx context.Context, env *harness.Env) {
 
 	ginkgo.By("it is the same user, and lists the pods that are there")
 	r := l.meet(ctx, env, "lists the pods of the namespace", env.Host, namespace, catalog.Reached)
-	user, pods := lists(r)
+	user, pods := access.Listed(r)
 	env.At(catalog.HopAuthn)
 	Expect(user).To(And(Not(BeEmpty()), Equal(whoami(ctx, env))), "whom the API server takes %s for", l.name)
 	env.At(catalog.HopTool)
@@ -145,7 +127,7 @@ func (l library) sharesKubeconfig(ctx context.Context, env *harness.Env) {
 	own, other := env.Kubeconfig(), env.Kubeconfig().WithToken(token)
 	both := env.HostWith("both", own.WithContext(visitor, other).WithCurrentContext(visitor))
 	r = env.Saw(catalog.HopConfig, l.name+" lists pods in another context", l.run(env, ctx, both, namespace))
-	user, _ = lists(r)
+	user, _ = access.Listed(r)
 	Expect(user).To(Equal(name), "the user of the current context: %s", r)
 	l.refused(ctx, env, "lists pods without the right", env.HostWith("visitor", other), namespace, "403", catalog.Forbidden)
 	l.refused(ctx, env, "lists pods with a token of no cluster", env.HostWith("stranger", own.WithToken(access.UnknownToken)), namespace, "401", catalog.Unauthorized)
@@ -166,10 +148,10 @@ func (l library) sharesKubeconfig(ctx context.Context, env *harness.Env) {
 	plugin := own.WithPlugin("cat", env.WriteFile("credential",
 		`{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"`+token.Reveal()+`"}}`))
 	r = env.Saw(catalog.HopAuthn, l.name+" with a plugin", l.run(env, ctx, env.HostWith("plugin", plugin), namespace))
-	user, _ = lists(r)
+	user, _ = access.Listed(r)
 	Expect(user).To(Equal(name), "the user of a plugin's token: %s", r)
 	l.field(ctx, env, fieldTokenFile, own.WithTokenFile(file), func(r access.Result) bool {
-		user, _ := lists(r)
+		user, _ := access.Listed(r)
 		return user == name
 	})
 	l.field(ctx, env, fieldServerName, own.WithTLSServerName(foreignName), func(r access.Result) bool { return r.Outcome == catalog.Untrusted })

@@ -35,7 +35,7 @@ var _ = harness.Area(catalog.PathClients, func() {
 
 		r = venv.RunClient(ctx, metav1.NamespaceDefault)
 		env.Meet(access.Blame(r, catalog.Reached), "the program lists pods", r, catalog.Reached)
-		user, _ := lists(r)
+		user, _ := access.Listed(r)
 		env.At(catalog.HopAuthn)
 		Expect(user).To(Equal(whoami(ctx, env)), "whom the API server takes the program for")
 	})

@@ -37,6 +37,9 @@ const (
 	curlTime    = 10
 	connectTime = 3
 	loopback    = "127.0.0.1"
+
+	// saysNoToken is how the Python client says that there is no volume.
+	saysNoToken = "Service token file does not exist"
 )
 
 // request is one request to the API that a container makes with curl. The zero
@@ -122,7 +125,7 @@ func blame(r access.Result, want catalog.Outcome) catalog.Hop {
 		return catalog.HopResolve
 	case hop == catalog.HopDial:
 		return catalog.HopService
-	case failed && strings.Contains(r.Stderr, volume):
+	case failed && (strings.Contains(r.Stderr, volume) || strings.Contains(r.Stderr, saysNoToken)):
 		return catalog.HopMount
 	case failed && r.Status == 0:
 		return catalog.HopTool
