@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // Node is one machine of a cluster.
@@ -47,6 +48,8 @@ type Ref struct {
 	// name of the context in it, neither empty in a cluster that a provider gave.
 	Kubeconfig string `json:"kubeconfig"`
 	Context    string `json:"context"`
+	// Overrides take the place of what that kubeconfig says.
+	Overrides probe.Overrides `json:"overrides,omitzero"`
 	// KubernetesVersion is what the API server says of itself ("v1.37.2").
 	KubernetesVersion string `json:"kubernetesVersion"`
 	Nodes             []Node `json:"nodes"`
@@ -83,7 +86,7 @@ func (r Ref) RESTConfig() (*rest.Config, error) {
 	rules.ExplicitPath = r.Kubeconfig
 	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		rules,
-		&clientcmd.ConfigOverrides{CurrentContext: r.Context},
+		r.Overrides.ClientConfig(r.Context),
 	).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("loading context %q of %q: %w", r.Context, r.Kubeconfig, err)

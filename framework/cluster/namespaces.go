@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,18 +30,24 @@ const (
 
 	detailKubeconfig = "kubeconfig"
 	detailContext    = "context"
+	detailOverrides  = "overrides"
 	// namespacesTime bounds each request of RemoveNamespaces.
 	namespacesTime = 10 * time.Second
 )
 
 // NoteNamespaces records that the run is about to create namespaces labelled
-// with its id, and returns the entry's id. The kubeconfig must outlive the run;
-// "" means the one that kubectl would take.
-func NoteNamespaces(l *ledger.Ledger, kubeconfig, context, run string) (string, error) {
-	return l.Note(ledger.Entry{
-		Kind: Namespaces, Name: run,
-		Detail: map[string]string{detailKubeconfig: kubeconfig, detailContext: context},
-	})
+// with its id, and returns the entry's id. The cluster's kubeconfig must outlive
+// the run; "" means the one that kubectl would take.
+func NoteNamespaces(l *ledger.Ledger, in Ref, run string) (string, error) {
+	detail := map[string]string{detailKubeconfig: in.Kubeconfig, detailContext: in.Context}
+	if !in.Overrides.IsZero() {
+		raw, err := json.Marshal(in.Overrides)
+		if err != nil {
+			return "", fmt.Errorf("noting the namespaces of run %q: %w", run, err)
+		}
+		detail[detailOverrides] = string(raw)
+	}
+	return l.Note(ledger.Entry{Kind: Namespaces, Name: run, Detail: detail})
 }
 
 // RemoveNamespaces asks the API server to delete the namespaces that the entry
@@ -51,7 +58,13 @@ func RemoveNamespaces(ctx context.Context, e ledger.Entry) (names []string, err 
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	config, err := Ref{Kubeconfig: path, Context: e.Detail[detailContext]}.RESTConfig()
+	in := Ref{Kubeconfig: path, Context: e.Detail[detailContext]}
+	if raw := e.Detail[detailOverrides]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &in.Overrides); err != nil {
+			return nil, fmt.Errorf("reading how to reach the cluster of run %q: %w", e.Name, err)
+		}
+	}
+	config, err := in.RESTConfig()
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func heal(ctx context.Context, f Fault, s *Site) error {
 		if f.Scope == Client {
 			return nil
 		}
-		return probe.Walk(ctx, probe.Target{Kubeconfig: s.Ref.Kubeconfig, Context: s.Ref.Context}).Err()
+		return probe.Walk(ctx, probe.Target{Kubeconfig: s.Ref.Kubeconfig, Context: s.Ref.Context, Overrides: s.Ref.Overrides}).Err()
 	})
 	if err != nil {
 		return fmt.Errorf("healing fault %q: %w", f.Name, err)

@@ -45,7 +45,7 @@ func edited(change func(ctx context.Context, s *Site, k access.Kubeconfig) (acce
 
 // walk goes the way that the run is given.
 func (s *Site) walk(ctx context.Context) probe.Trace {
-	return probe.Walk(ctx, probe.Target{Kubeconfig: s.Ref.Kubeconfig, Context: s.Ref.Context})
+	return probe.Walk(ctx, probe.Target{Kubeconfig: s.Ref.Kubeconfig, Context: s.Ref.Context, Overrides: s.Ref.Overrides})
 }
 
 // stopsAt returns nil once the way that the run is given ends at the hop.

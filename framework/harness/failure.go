@@ -126,7 +126,7 @@ func (e *Env) walkAPI() (probe.Step, bool) {
 }
 
 func (e *Env) apiTarget() probe.Target {
-	return probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context}
+	return probe.Target{Kubeconfig: e.Cluster.Kubeconfig, Context: e.Cluster.Context, Overrides: e.Cluster.Overrides}
 }
 
 // walkPath walks the path itself, where that begins in a pod.

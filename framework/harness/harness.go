@@ -151,11 +151,13 @@ func noteNamespaces(clusters []cluster.Ref, id string) error {
 	if err != nil {
 		return err
 	}
-	kubeconfig, context := o.Kubeconfig, o.Context
+	// What sweep finds the cluster by has to outlive the run, as a private copy
+	// does not.
+	lasting := cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides}
 	if !o.Existing() {
-		kubeconfig, context = clusters[0].Kubeconfig, clusters[0].Context
+		lasting = clusters[0]
 	}
-	entry, err := cluster.NoteNamespaces(l, kubeconfig, context, id)
+	entry, err := cluster.NoteNamespaces(l, lasting, id)
 	run.forget = func() error { return l.Done(entry) }
 	return err
 }

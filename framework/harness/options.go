@@ -7,6 +7,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // EnvOptions names the environment variable that carries Options, as JSON, to
@@ -20,6 +21,8 @@ type Options struct {
 	// means that the run makes its own with kind.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	Context    string `json:"context,omitempty"`
+	// Overrides take the place of what the kubeconfig says of that context.
+	Overrides probe.Overrides `json:"overrides,omitzero"`
 	// ClusterName is the name of the kind cluster; "" means DefaultClusterName.
 	ClusterName string `json:"clusterName,omitempty"`
 	// Topology is that of the kind cluster; "" means that of most claims, and with

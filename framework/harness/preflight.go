@@ -96,7 +96,8 @@ func (f Findings) WriteTable(out io.Writer) error {
 // server of the cluster that they name, and there the rights of the selected
 // claims, the clocks, the certificates, the images and what earlier runs left. It
 // changes nothing and takes less than two seconds, however broken the way is; a
-// credential plugin has ten besides.
+// credential plugin has ten besides, and a longer request timeout than a hop has
+// its own.
 func Preflight(ctx context.Context, o Options) Findings {
 	began := time.Now()
 	p := preflight{options: o, ref: o.existingRef(), now: began}
@@ -110,7 +111,7 @@ func (o Options) existingRef() cluster.Ref {
 	if len(o.Clusters) > 0 {
 		return o.Clusters[0]
 	}
-	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Images: o.Images.Or(cluster.PublicImages())}
+	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.Or(cluster.PublicImages())}
 }
 
 // preflight is one look at a cluster.
@@ -125,8 +126,12 @@ type preflight struct {
 
 func (p *preflight) look(ctx context.Context) Findings {
 	config, errConfig := p.ref.RESTConfig()
-	target := probe.Target{Kubeconfig: p.ref.Kubeconfig, Context: p.ref.Context, Timeout: hopTime}
+	target := probe.Target{Kubeconfig: p.ref.Kubeconfig, Context: p.ref.Context, Overrides: p.ref.Overrides, Timeout: hopTime}
 	whole, way := preflightTime, wayTime
+	if limit := p.ref.Overrides.RequestTimeout; limit > 0 {
+		target.Timeout = limit
+		whole, way = whole+max(0, limit-hopTime), way+max(0, limit-hopTime)
+	}
 	if errConfig == nil && config.ExecProvider != nil {
 		whole, way, target.Timeout = whole+pluginTime, way+pluginTime, 0
 	}

@@ -158,6 +158,9 @@ func findKubectl(candidates ...string) (string, error) {
 
 // missing returns why the claim's feature is not here, or "".
 func (s *session) missing(ctx context.Context, f catalog.Feature) string {
+	if why := noImpersonation(s.config, f); why != "" {
+		return why
+	}
 	switch f {
 	case catalog.Pods:
 		if s.ref.Images.Server == "" || s.ref.Images.Client == "" {

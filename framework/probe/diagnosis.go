@@ -67,6 +67,7 @@ const (
 	AuthzDenied       Code = "A-AUTHZ-01"
 	AuthzNotAsked     Code = "A-AUTHZ-02"
 	AuthzLetIn        Code = "A-AUTHZ-03"
+	AuthzImpersonate  Code = "A-AUTHZ-04"
 	APIServerError    Code = "A-API-01"
 	APINotKubernetes  Code = "A-API-02"
 	APIBroken         Code = "A-API-03"
@@ -190,6 +191,7 @@ var diagnoses = []Diagnosis{
 	{AuthzDenied, catalog.HopAuthz, catalog.Forbidden, "caller may not do it", "kubectl auth can-i --list", docRBAC},
 	{AuthzNotAsked, catalog.HopAuthz, catalog.Forbidden, "caller may not ask what it may do", "kubectl get clusterrolebinding system:basic-user -o yaml", docAuthz},
 	{AuthzLetIn, catalog.HopAuthz, catalog.Reached, "caller may do what should be refused", "kubectl get clusterrolebindings,rolebindings --all-namespaces -o wide; look for system:anonymous, system:unauthenticated and wide groups", docRBAC},
+	{AuthzImpersonate, catalog.HopAuthz, catalog.Forbidden, "caller may not impersonate whom it asks to be", "kubectl auth can-i impersonate users --context NAME, without --as; compare as and as-groups: kubectl config view --minify", docAuthn + "#user-impersonation"},
 	{APIServerError, catalog.HopAPI, catalog.ServerError, "server error", "kubectl get --raw='/readyz?verbose'", docHealth},
 	{APINotKubernetes, catalog.HopAPI, catalog.Failed, "not a Kubernetes API", "curl -k {target}/version; compare host and port of clusters[].cluster.server", docTrouble},
 	{APIBroken, catalog.HopAPI, catalog.Refused, "answer broke off", "kubectl get --raw=/version -v=8; look for a load balancer that cuts connections and for restarts of the API server", docDebug},

@@ -63,6 +63,7 @@ func loadKubeconfig(ctx context.Context, t Target) (entry, *finding) {
 		return e, f
 	}
 	name := cmp.Or(t.Context, raw.CurrentContext)
+	t.Overrides.Apply(raw, name)
 	stanza, f := e.choose(raw, name)
 	if f != nil {
 		return e, f

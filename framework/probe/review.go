@@ -53,6 +53,10 @@ func (w *walk) authn(ctx context.Context) *broken {
 	switch {
 	case a.status == http.StatusForbidden && kubernetes:
 		user := userOf(status.Message)
+		if strings.Contains(status.Message, cannotImpersonate) {
+			w.pass(catalog.HopAuthn, a.target, fmt.Sprintf("user %q", user), a.took)
+			return a.broken(AuthzImpersonate, status.Message, fmt.Errorf("impersonating: 403 %s", status.Message))
+		}
 		if user == anonymous {
 			return a.broken(AuthnAnonymous, "403: "+status.Message, errAnonymous)
 		}
@@ -86,6 +90,10 @@ func describeUser(u authenticationv1.UserInfo) string {
 	}
 	return text
 }
+
+// cannotImpersonate is what the API server says of whom it does not let be
+// somebody else.
+const cannotImpersonate = "cannot impersonate"
 
 var refusedUser = regexp.MustCompile(`User "([^"]*)"`)
 

@@ -27,6 +27,9 @@ type Target struct {
 	Kubeconfig string
 	// Context is the context to use. Empty means the kubeconfig's current one.
 	Context string
+	// Overrides take the place of what the kubeconfig says; their RequestTimeout
+	// is of no walk, see Timeout.
+	Overrides Overrides
 	// Attributes are what the authz hop asks for. Nil skips that hop.
 	Attributes *authorizationv1.ResourceAttributes
 	// Timeout bounds each hop. Zero means DefaultTimeout for resolve, dial

@@ -480,6 +480,9 @@ var rows = []row{
 	{name: "may not ask", setup: func(w *world) {
 		w.at(api{access: status(http.StatusForbidden, `selfsubjectaccessreviews is forbidden: User "alice" cannot create`)}).target.Attributes = getPods
 	}, code: probe.AuthzNotAsked, saw: []string{"alice"}},
+	{name: "may not impersonate", setup: func(w *world) {
+		w.at(api{review: status(http.StatusForbidden, `users "jane" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope`)}).user.Impersonate = "jane"
+	}, code: probe.AuthzImpersonate, saw: []string{"alice", "jane"}},
 	{name: "review is none", setup: func(w *world) { w.at(api{access: say(http.StatusCreated, "{}")}).target.Attributes = getPods }, code: probe.APINotKubernetes},
 
 	// api

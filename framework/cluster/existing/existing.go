@@ -21,6 +21,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // ProviderName is what Ref.Provider says of a cluster of this package.
@@ -40,6 +41,9 @@ type Options struct {
 	Kubeconfig string
 	// Context is the context in it; "" means its current-context.
 	Context string
+	// Overrides take the place of what the context says. They are in the private
+	// copy, so that each client of the run goes by them.
+	Overrides probe.Overrides
 	// Images replace the public images that specs run.
 	Images cluster.Images
 	// CacheDir is the cache folder.
@@ -97,6 +101,8 @@ func (p *Provider) take(ctx context.Context, config *api.Config, name string) (c
 		Provider:   ProviderName,
 		Kubeconfig: path,
 		Context:    name,
+		// Of no kubeconfig.
+		Overrides: probe.Overrides{RequestTimeout: p.o.Overrides.RequestTimeout},
 		Images:     p.o.Images.Or(cluster.PublicImages()),
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, fmt.Errorf("no answer in %s", checkTimeout))
@@ -156,6 +162,7 @@ func (p *Provider) load() (config *api.Config, name, source string, err error) {
 	if name == "" {
 		name = config.CurrentContext
 	}
+	p.o.Overrides.Apply(config, name)
 	context, there := config.Contexts[name]
 	switch {
 	case len(names) == 0 && !slices.ContainsFunc(rules.GetLoadingPrecedence(), exists):

@@ -8,12 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // theirs is a kubeconfig of two contexts, with files and programs beside it.
@@ -188,4 +191,30 @@ func TestCreateLeavesNothingWhenTheClusterDoesNotAnswer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	gone(t, p)
+}
+
+// TestOverridesAreInTheCopy proves that each client of a run goes by what
+// overrides the kubeconfig, kubectl included, which reads the copy alone.
+func TestOverridesAreInTheCopy(t *testing.T) {
+	o := probe.Overrides{User: "u2", As: "jane", AsUID: "7", AsGroups: []string{"a", "b"}, RequestTimeout: time.Minute}
+	p, _ := newProvider(t, Options{Kubeconfig: userFile(t), Overrides: o})
+	ref, err := p.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := clientcmd.LoadFromFile(ref.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := copied.AuthInfos["u2"]
+	if user == nil || len(copied.AuthInfos) != 1 || user.Impersonate != "jane" || user.ImpersonateUID != "7" || !slices.Equal(user.ImpersonateGroups, o.AsGroups) {
+		t.Errorf("copied %+v", user)
+	}
+	if ref.Overrides.RequestTimeout != time.Minute || ref.Overrides.As != "" {
+		t.Errorf("the ref has %+v", ref.Overrides)
+	}
+	p, _ = newProvider(t, Options{Kubeconfig: userFile(t), Overrides: probe.Overrides{User: "nobody"}})
+	if _, err := p.Create(t.Context()); err == nil || !strings.Contains(err.Error(), `user "nobody", who is not in it`) {
+		t.Errorf("got error %v", err)
+	}
 }

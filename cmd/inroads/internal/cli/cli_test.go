@@ -63,6 +63,9 @@ func TestUsage(t *testing.T) {
 		{"no backend", []string{"probe", "apiserver-proxy"}, `inroads: path apiserver-proxy leads to one of --service, --pod and --node`},
 		{"two backends", []string{"probe", "apiserver-proxy", "--node", "n", "--service", "a/b"}, `inroads: path apiserver-proxy leads to one of`},
 		{"service without a namespace", []string{"probe", "apiserver-proxy", "--service", "web"}, `inroads: --service is "web" and not NAMESPACE/NAME[:PORT]`},
+		{"impersonation without a cluster", []string{"run", "--as", "jane"}, `inroads: --as is of a cluster that is there; give --kubeconfig or --context too`},
+		{"a group and nobody to impersonate", []string{"doctor", "--kubeconfig", "k", "--as-group", "g"}, `inroads: --as-group and --as-uid are of a user who is impersonated; give --as too`},
+		{"no timeout", []string{"run", "--kubeconfig", "k", "--request-timeout", "-1s"}, `inroads: invalid argument "-1s" for "--request-timeout" flag: not a duration such as 10s; 'inroads run --help' lists the flags`},
 		{"format of doctor", []string{"doctor", "-o", "xml"}, `inroads: no output format "xml"; there are table and json`},
 	}
 	for _, tt := range tests {

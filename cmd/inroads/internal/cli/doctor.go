@@ -34,6 +34,9 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 			if err := sel.apply(&o); err != nil {
 				return err
 			}
+			if err := checkCluster(cmd, o, o.Existing()); err != nil {
+				return err
+			}
 			if !o.Existing() {
 				return examineHost(cmd.Context(), s.Out)
 			}

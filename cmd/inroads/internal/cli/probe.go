@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,6 +118,10 @@ func (p *prober) check(cmd *cobra.Command, path string) error {
 	if p.format != formatTable && p.format != formatJSON {
 		return usage(fmt.Sprintf("no output format %q", p.format), "there are table and json")
 	}
+	if err := checkCluster(cmd, p.cluster, true); err != nil {
+		return err
+	}
+	p.timeout = cmp.Or(p.timeout, p.cluster.Overrides.RequestTimeout)
 	for _, name := range sortedKeys(probeFlags) {
 		if of := probeFlags[name]; cmd.Flags().Changed(name) && !slices.Contains(of, catalog.PathID(path)) {
 			return usage(fmt.Sprintf("--%s is not of path %q", name, path), "it is of "+join(of))

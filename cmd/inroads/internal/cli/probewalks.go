@@ -24,7 +24,7 @@ import (
 // walk goes the path that was asked for. A kubeconfig that is broken ends each
 // path at its first hop.
 func (p *prober) walk(ctx context.Context, path catalog.PathID) (probe.Trace, error) {
-	target := probe.Target{Kubeconfig: p.cluster.Kubeconfig, Context: p.cluster.Context, Timeout: p.timeout}
+	target := probe.Target{Kubeconfig: p.cluster.Kubeconfig, Context: p.cluster.Context, Overrides: p.cluster.Overrides, Timeout: p.timeout}
 	switch path {
 	case catalog.PathKubectl:
 		return probe.Walk(ctx, target), nil
@@ -85,7 +85,7 @@ func afterConfig(path catalog.PathID, config probe.Trace) probe.Trace {
 }
 
 func (p *prober) ref() cluster.Ref {
-	return cluster.Ref{Kubeconfig: p.cluster.Kubeconfig, Context: p.cluster.Context}
+	return cluster.Ref{Kubeconfig: p.cluster.Kubeconfig, Context: p.cluster.Context, Overrides: p.cluster.Overrides}
 }
 
 // ownProxy starts a kubectl proxy as the user would, walks through it and stops
@@ -114,10 +114,7 @@ func (p *prober) ownProxy(ctx context.Context) (probe.Trace, error) {
 		}
 		host = host.With("KUBECONFIG=" + abs)
 	}
-	args := []string{"--port=0"}
-	if p.cluster.Context != "" {
-		args = append(args, "--context="+p.cluster.Context)
-	}
+	args := append([]string{"--port=0"}, kubectlFlags(p.cluster)...)
 	proxy, err := host.StartKubectlProxy(ctx, args...)
 	if err != nil {
 		return probe.Trace{}, unable(err, "run it by hand")

@@ -91,14 +91,6 @@ junit.xml, are in the artifacts folder however the run ends.`,
 	return cmd
 }
 
-// bindCluster binds the flags that choose an existing cluster.
-func bindCluster(cmd *cobra.Command, o *harness.Options) {
-	f := cmd.Flags()
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of an existing cluster")
-	f.StringVar(&o.Context, "context", "", "context of an existing cluster")
-	_ = cmd.MarkFlagFilename("kubeconfig")
-}
-
 // bindImages binds the flags that choose the images of pods.
 func bindImages(cmd *cobra.Command, o *harness.Options) {
 	f := cmd.Flags()
@@ -150,6 +142,9 @@ type runner struct {
 // absolute, since the specs may run in another folder.
 func (r *runner) check(cmd *cobra.Command) error {
 	o := &r.options
+	if err := checkCluster(cmd, *o, o.Existing()); err != nil {
+		return err
+	}
 	if o.Existing() {
 		for _, name := range kindFlags {
 			if cmd.Flags().Changed(name) {
