@@ -62,7 +62,10 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 // kubeconfig cannot be used.
 func (e *Env) ready() {
 	s := run.session
-	skipUnlessApplicable(e.ctx, s, e.Claim, func(v catalog.Verdict, reason string) { e.entry.Verdict, e.entry.Reason = v, reason })
+	skipUnlessApplicable(e.ctx, s, e.Claim, func(v catalog.Verdict, reason string) {
+		e.overtaken()
+		e.entry.Verdict, e.entry.Reason = v, reason
+	})
 	if s.unusable != nil {
 		e.Held(catalog.HopConfig, s.unusable)
 	}
@@ -152,6 +155,7 @@ func (e *Env) Held(hop catalog.Hop, err error) {
 // is missing that the claim needs.
 func (e *Env) Lacks(f catalog.Feature, why string) {
 	ginkgo.GinkgoHelper()
+	e.overtaken()
 	e.entry.Verdict, e.entry.Reason = catalog.NotApplicable, fmt.Sprintf("needs %s: %s", f, why)
 	ginkgo.Skip(e.entry.Reason)
 }
@@ -160,6 +164,7 @@ func (e *Env) Lacks(f catalog.Feature, why string) {
 // API server is broken, the reason says so.
 func (e *Env) Inconclusive(reason string) {
 	ginkgo.GinkgoHelper()
+	e.overtaken()
 	e.entry.Verdict, e.entry.Reason = catalog.Inconclusive, e.explain(probe.Redact(reason))
 	ginkgo.Fail("inconclusive: " + e.entry.Reason)
 }

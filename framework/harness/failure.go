@@ -70,6 +70,7 @@ func fail(message string, callerSkip ...int) {
 	}
 	message = probe.Redact(message)
 	if e := current; e != nil && e.entry.Verdict == "" {
+		e.overtaken()
 		message = e.blame(message)
 	}
 	ginkgo.Fail(message, skip)

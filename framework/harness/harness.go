@@ -25,6 +25,8 @@ const SuiteName = "inroads"
 // run is what this process knows of the run that it takes part in.
 var run struct {
 	options Options
+	// priorities are of the claims of a run that may end early.
+	priorities map[catalog.ID]ginkgo.SpecPriority
 	// id is the same in every process of the run.
 	id      string
 	session *session
@@ -43,10 +45,11 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 		fmt.Fprintln(ginkgo.GinkgoWriter, err)
 		return false
 	}
-	run.options = options
+	run.options, run.priorities = options, options.priorities()
 	gomega.RegisterFailHandler(fail)
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.Timeout = max(suite.Timeout, suiteTimeout)
+	options.arrange(&suite)
 	return ginkgo.RunSpecs(t, SuiteName, suite, reporter)
 }
 
@@ -62,7 +65,7 @@ func Area(id catalog.PathID, specs func()) bool {
 	if err != nil {
 		panic(err)
 	}
-	return ginkgo.Describe(path.Title, ginkgo.Label("path:"+string(id)), specs)
+	return ginkgo.Describe(path.Title, specs)
 }
 
 // Prove makes the spec of a claim. The claim's entry in the catalogue gives the
@@ -76,7 +79,10 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 	if !run.options.Selects(claim) {
 		return
 	}
-	decorators := []any{ginkgo.Label("level:" + string(claim.Level)), ginkgo.SpecTimeout(claim.Bound() + cleanUpTime)}
+	decorators := []any{ginkgo.Label(claim.Labels()...), ginkgo.SpecTimeout(claim.Bound() + cleanUpTime)}
+	if first, ordered := run.priorities[id]; ordered {
+		decorators = append(decorators, first)
+	}
 	if claim.Disruptive {
 		decorators = append(decorators, ginkgo.Serial)
 	}
@@ -84,8 +90,11 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 		func(ctx ginkgo.SpecContext) {
 			bounded, cancel := context.WithTimeoutCause(ctx, claim.Bound(), fmt.Errorf("the claim's %s are over", claim.Bound()))
 			defer cancel()
+			bounded, stop := run.options.Limits.bound(bounded)
+			defer stop()
 			env := begin(bounded, claim)
 			defer env.end()
+			env.skipWhenReached()
 			env.ready()
 			// Whoever asks the API server nothing need not wait for it either, and
 			// whoever breaks the way to it himself goes on.
@@ -180,11 +189,12 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 }, ginkgo.NodeTimeout(tearDownTimeout))
 
 var _ = ginkgo.ReportAfterEach(func(spec ginkgo.SpecReport) {
-	path := os.Getenv(reports.EnvEvents)
-	if path == "" || ClaimOf(spec) == "" {
+	if ClaimOf(spec) == "" {
 		return
 	}
-	if err := reports.AppendEvent(path, reports.EventOf(spec)); err != nil {
+	event := reports.EventOf(spec)
+	haltAt(event)
+	if err := reports.AppendEvent(os.Getenv(reports.EnvEvents), event); err != nil {
 		fmt.Fprintln(ginkgo.GinkgoWriter, "telling the verdict:", err)
 	}
 })

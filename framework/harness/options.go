@@ -53,6 +53,10 @@ type Options struct {
 	Claims []catalog.ID     `json:"claims,omitempty"`
 	Paths  []catalog.PathID `json:"paths,omitempty"`
 	Levels []catalog.Level  `json:"levels,omitempty"`
+	// Except are claims that are left out, whatever else selects them.
+	Except []catalog.ID `json:"except,omitempty"`
+	// Limits end the run before all of that is done.
+	Limits Limits `json:"limits,omitzero"`
 	// Forbidden are the claims that are skipped because the user of the run lacks
 	// a right, and which right; see Preflight.
 	Forbidden map[catalog.ID]string `json:"forbidden,omitempty"`

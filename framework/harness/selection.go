@@ -8,7 +8,7 @@ import (
 
 // Selects is whether the options ask for the claim.
 func (o Options) Selects(c catalog.Claim) bool {
-	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level) && o.reaches(c)
+	return in(o.Claims, c.ID) && in(o.Paths, c.Path) && in(o.Levels, c.Level) && o.reaches(c) && !slices.Contains(o.Except, c.ID)
 }
 
 // reaches is whether the claim is proven on a topology of the run.

@@ -103,7 +103,7 @@ func (p *Provider) take(ctx context.Context, config *api.Config, name string) (c
 		Context:    name,
 		// Of no kubeconfig.
 		Overrides: probe.Overrides{RequestTimeout: p.o.Overrides.RequestTimeout},
-		Images:     p.o.Images.Or(cluster.PublicImages()),
+		Images:    p.o.Images.Or(cluster.PublicImages()),
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, fmt.Errorf("no answer in %s", checkTimeout))
 	defer cancel()
