@@ -52,6 +52,9 @@ const (
 	Wget Feature = "wget"
 	// ClientCertificate means that the user of the kubeconfig has one.
 	ClientCertificate Feature = "client-certificate"
+	// OwnIdentity means that the user of the kubeconfig impersonates nobody: whoever
+	// shows the credential is whom the run is for.
+	OwnIdentity Feature = "own-identity"
 	// Browser means Chromium on this machine, and certutil, which imports an
 	// authority into it.
 	Browser Feature = "browser"

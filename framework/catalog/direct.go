@@ -42,7 +42,7 @@ var directClaims = []Claim{
 	{
 		ID: "direct/location-and-credentials", Path: PathDirect, Level: Core, Expect: Reached,
 		Sentence: "curl that is given a location with a client certificate or a token is the user whom that names; with the location alone it is refused what the user may have, and without the location it asks nobody",
-		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{HostTools, OwnCA},
+		Source:   accessCluster(sectionRESTAPI), Needs: []Feature{HostTools, OwnCA, OwnIdentity},
 		Rights: rights(readRoot, askWho, ownNamespace, editConfigMaps),
 		Faults: []Fault{
 			curlHeadersIgnored, anonymousLetIn, anonymousAdmin, accountKeyOther, discoveryUnbound, addressNotInServer,

@@ -20,6 +20,8 @@ func noImpersonation(config *rest.Config, f catalog.Feature) string {
 	switch f {
 	case catalog.ClientCertificate:
 		return fmt.Sprintf("the run is for %q, whom the kubeconfig's user impersonates: the certificate is that of the user", who.UserName)
+	case catalog.OwnIdentity:
+		return fmt.Sprintf("the run is for %q, whom the kubeconfig's user impersonates: who takes the credential is that user", who.UserName)
 	case catalog.PythonClient, catalog.PythonIndex:
 		return fmt.Sprintf("the run is for %q, whom the kubeconfig's user impersonates, which the Python client does not do", who.UserName)
 	case catalog.NodeClient:

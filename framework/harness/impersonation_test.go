@@ -19,6 +19,8 @@ func TestNoImpersonation(t *testing.T) {
 	}{
 		{&rest.Config{}, catalog.ClientCertificate, true},
 		{jane, catalog.ClientCertificate, false},
+		{&rest.Config{}, catalog.OwnIdentity, true},
+		{jane, catalog.OwnIdentity, false},
 		{jane, catalog.PythonClient, false},
 		{jane, catalog.NodeClient, true},
 		{grouped, catalog.NodeClient, false},

@@ -245,6 +245,7 @@ type claimRow struct {
 	Expect    catalog.Outcome   `json:"expect"`
 	Deviation string            `json:"deviation,omitempty"`
 	Needs     []catalog.Feature `json:"needs,omitempty"`
+	Labels    []string          `json:"labels"`
 	// Topologies are those of the clusters that it is proven on.
 	Topologies []catalog.Topology `json:"topologies"`
 	// Rights are what the user must be allowed to do, in words.
@@ -279,7 +280,7 @@ type faultRow struct {
 func rowOf(c catalog.Claim) claimRow {
 	row := claimRow{
 		ID: c.ID, Path: c.Path, Level: c.Level, Sentence: c.Sentence, Source: c.Source.URL(),
-		Expect: c.Expect, Deviation: c.Deviation, Needs: c.Needs, Topologies: c.On(), Faults: []faultRow{},
+		Expect: c.Expect, Deviation: c.Deviation, Needs: c.Needs, Labels: c.Labels(), Topologies: c.On(), Faults: []faultRow{},
 	}
 	for _, r := range catalog.RightsOf([]catalog.Claim{c}) {
 		row.Rights = append(row.Rights, r.String())

@@ -153,11 +153,6 @@ func (r *runner) check(cmd *cobra.Command) error {
 		}
 		o.ClusterName = ""
 	}
-	if o.Topology != "" {
-		if err := known("topology", string(o.Topology), topologyNames()); err != nil {
-			return err
-		}
-	}
 	if r.procs < 1 {
 		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")
 	}

@@ -24,8 +24,10 @@ func profiles() []string { return []string{ProfileCore, ProfilePage} }
 
 // selection is which claims a command is about.
 type selection struct {
-	claims, paths, levels []string
-	profile               string
+	claims, paths, levels, labels, skipLabels []string
+	// matches and skips are regular expressions over id and sentence.
+	matches, skips []string
+	profile        string
 }
 
 func (s *selection) bind(cmd *cobra.Command, profile string) {
@@ -34,7 +36,13 @@ func (s *selection) bind(cmd *cobra.Command, profile string) {
 	f.StringSliceVar(&s.paths, "path", nil, "id of a path; may be repeated (default all)")
 	f.StringSliceVar(&s.levels, "level", nil, "core, linked or extended; may be repeated (default all)")
 	f.StringVar(&s.profile, "profile", profile, "core, what one control plane and one worker will do for, or page, on every topology")
+	f.StringSliceVar(&s.labels, "label", nil, "KEY:VALUE, of area, level, path, needs, topology and run; of one key any, of different keys all; may be repeated")
+	f.StringArrayVar(&s.matches, "match", nil, "regular expression that the id or the sentence of a claim matches; may be repeated, for any of them")
+	f.StringArrayVar(&s.skips, "skip", nil, "regular expression of the ids and sentences of claims to leave out; may be repeated")
+	f.StringSliceVar(&s.skipLabels, "skip-label", nil, "label of claims to leave out; may be repeated")
 	complete(cmd, "claim", claimIDs)
+	complete(cmd, "label", labelNames)
+	complete(cmd, "skip-label", labelNames)
 	complete(cmd, "path", pathIDs)
 	complete(cmd, "level", levelNames)
 	complete(cmd, "profile", profiles)
@@ -74,16 +82,25 @@ func (s *selection) apply(o *harness.Options) error {
 		}
 		o.Levels = append(o.Levels, catalog.Level(level))
 	}
-	if len(o.Selected()) == 0 {
-		return usage("no claim is all of what --claim, --path and --level ask for", "'inroads list' prints the claims with their path and level")
+	for flag, labels := range map[string][]string{"label": s.labels, "skip-label": s.skipLabels} {
+		for _, label := range labels {
+			if err := known(flag, label, labelNames()); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	if o.Topology != "" {
+		if err := known("topology", string(o.Topology), topologyNames()); err != nil {
+			return err
+		}
+	}
+	return s.narrow(o)
 }
 
-// advices returns the advice of the chosen levels; none where claims or paths are
-// chosen, of which advice is none.
+// advices returns the advice of the chosen levels; none where claims are chosen in
+// another way, of which advice is none.
 func (s *selection) advices() []catalog.Advice {
-	if len(s.claims)+len(s.paths) > 0 {
+	if len(s.claims)+len(s.paths)+len(s.labels)+len(s.matches) > 0 {
 		return nil
 	}
 	return slices.DeleteFunc(catalog.Advices(), func(a catalog.Advice) bool {
@@ -96,6 +113,9 @@ func known(what, value string, values []string) error {
 		return nil
 	}
 	next := "'inroads list' prints them"
+	if strings.HasSuffix(what, "label") {
+		what, next = "label", "'inroads list -o json' prints them"
+	}
 	if what == "level" || what == "profile" || what == "topology" {
 		next = "there are " + strings.Join(values, ", ")
 	}
