@@ -1,10 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,9 +29,6 @@ seconds. Without a cluster, look whether this machine can make one.
 Exit codes: 0 a run can go on, 3 the way is broken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != formatTable && format != formatJSON {
-				return usage(fmt.Sprintf("no output format %q", format), "there are table and json")
-			}
 			if err := sel.apply(&o); err != nil {
 				return err
 			}
@@ -38,7 +36,7 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 				return err
 			}
 			if !o.Existing() {
-				return examineHost(cmd.Context(), s.Out)
+				return examineHost(cmd.Context(), s.Out, format)
 			}
 			return examineCluster(cmd.Context(), s.Out, o, format)
 		},
@@ -46,19 +44,13 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 	sel.bind(cmd, ProfileCore)
 	bindCluster(cmd, &o)
 	bindImages(cmd, &o)
-	cmd.Flags().StringVarP(&format, "output", "o", formatTable, "table or json")
+	bindOutput(cmd, &format, dataFormats)
 	return cmd
 }
 
 func examineCluster(ctx context.Context, out io.Writer, o harness.Options, format string) error {
 	found := harness.Preflight(ctx, o)
-	if format == formatJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(found); err != nil {
-			return unable(err, "")
-		}
-	} else if err := found.WriteTable(out); err != nil {
+	if err := writeFindings(out, format, found); err != nil {
 		return unable(err, "")
 	}
 	if _, broken := found.Broken(); broken {
@@ -67,28 +59,71 @@ func examineCluster(ctx context.Context, out io.Writer, o harness.Options, forma
 	return nil
 }
 
-// examineHost looks for what killed runs left, and for a container engine without
-// installing or starting one.
-func examineHost(ctx context.Context, out io.Writer) error {
-	left := harness.Leftovers()
-	fmt.Fprintf(out, "%s: %s\n", left.Check, left)
-	e, found, err := engine.Find(ctx, engine.Options{NoInstall: true})
-	if err != nil {
-		return unable(err, "")
-	}
-	if !found {
-		fmt.Fprintln(out, "engine: none; 'inroads run' as root on Debian or Ubuntu installs and starts a private one")
+// writeFindings prints what the preflight saw.
+func writeFindings(out io.Writer, format string, found harness.Findings) error {
+	switch format {
+	case formatTable:
+		return found.WriteTable(out)
+	case formatMarkdown:
+		rows := stepRows(found.Trace)
+		for _, f := range found.List {
+			rows = append(rows, []string{f.Check, string(f.Severity), "", f.String()})
+		}
+		writeMarkdownTable(out, []string{"check", "state", "target", "saw"}, rows)
 		return nil
 	}
-	where := "as the environment has it"
-	if e.Host != "" {
-		where = "at " + e.Host
-	}
-	fmt.Fprintf(out, "engine: %s %s, %s\n", e.Name, e.Version, where)
-	for _, why := range []string{e.Sandbox.NoSysResource, e.Sandbox.CgroupV1} {
-		if why != "" {
-			fmt.Fprintln(out, "engine: "+why)
+	return writeData(out, format, found)
+}
+
+// hostFinding is one matter of this machine, as doctor prints it.
+type hostFinding struct {
+	Check string `json:"check"`
+	Saw   string `json:"saw"`
+}
+
+// examineHost looks for what killed runs left, and for a container engine without
+// installing or starting one.
+func examineHost(ctx context.Context, out io.Writer, format string) error {
+	left := harness.Leftovers()
+	found := []hostFinding{{left.Check, left.String()}}
+	add := func(saw string) { found = append(found, hostFinding{"engine", saw}) }
+	e, there, err := engine.Find(ctx, engine.Options{NoInstall: true})
+	switch {
+	case err != nil:
+		return unable(err, "")
+	case !there:
+		add("none; 'inroads run' as root on Debian or Ubuntu installs and starts a private one")
+	default:
+		add(fmt.Sprintf("%s %s, %s", e.Name, e.Version, cmp.Or(strings.TrimSuffix("at "+e.Host, "at "), "as the environment has it")))
+		for _, why := range []string{e.Sandbox.NoSysResource, e.Sandbox.CgroupV1} {
+			if why != "" {
+				add(why)
+			}
 		}
 	}
+	if err := writeHost(out, format, found); err != nil {
+		return unable(err, "")
+	}
+	if !there {
+		return nil
+	}
 	return e.Release(context.WithoutCancel(ctx))
+}
+
+func writeHost(out io.Writer, format string, found []hostFinding) error {
+	switch format {
+	case formatTable:
+		for _, f := range found {
+			fmt.Fprintf(out, "%s: %s\n", f.Check, f.Saw)
+		}
+		return nil
+	case formatMarkdown:
+		var rows [][]string
+		for _, f := range found {
+			rows = append(rows, []string{f.Check, f.Saw})
+		}
+		writeMarkdownTable(out, []string{"check", "saw"}, rows)
+		return nil
+	}
+	return writeData(out, format, found)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +16,8 @@ import (
 )
 
 func newExplain(s Streams) *cobra.Command {
-	return &cobra.Command{
+	var format string
+	cmd := &cobra.Command{
 		Use:   "explain CLAIM|CODE",
 		Short: "Tell what a claim says and what would disprove it, why nothing can, or what a code means",
 		Example: `  inroads explain kubectl-proxy/api-root
@@ -32,30 +34,54 @@ func newExplain(s Streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, c := range catalog.Claims() {
 				if strings.EqualFold(string(c.ID), args[0]) {
-					return explain(s.Out, c)
+					return writeExplained(s.Out, format, rowOf(c), func(w io.Writer) error { return explain(w, c) })
 				}
 			}
 			for _, a := range catalog.Advices() {
 				if strings.EqualFold(string(a.ID), args[0]) {
-					return explainAdvice(s.Out, a)
+					return writeExplained(s.Out, format, rowOfAdvice(a), func(w io.Writer) error { return explainAdvice(w, a) })
 				}
 			}
 			for _, d := range probe.All() {
 				if strings.EqualFold(string(d.Code), args[0]) {
-					return explainCode(s.Out, d)
+					return writeExplained(s.Out, format, d, func(w io.Writer) error { return explainCode(w, d) })
 				}
 			}
 			return usage(fmt.Sprintf("no claim or code %q", args[0]), suggest(args[0], slices.Concat(claimIDs(), adviceIDs(), codes()))+"'inroads list' prints the claims")
 		},
 	}
+	bindOutput(cmd, &format, dataFormats)
+	return cmd
+}
+
+// writeExplained prints a value, or as a table and in Markdown what tells of it,
+// which writes a name, a tab and a text on each line.
+func writeExplained(out io.Writer, format string, value any, tell func(io.Writer) error) error {
+	switch format {
+	case formatTable:
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		return errors.Join(tell(w), w.Flush())
+	case formatMarkdown:
+		var text strings.Builder
+		if err := tell(&text); err != nil {
+			return err
+		}
+		var rows [][]string
+		for line := range strings.Lines(text.String()) {
+			name, what, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			rows = append(rows, []string{name, what})
+		}
+		writeMarkdownTable(out, rows[0], rows[1:])
+		return nil
+	}
+	return writeData(out, format, value)
 }
 
 func codes() []string {
 	return ids(probe.All(), func(d probe.Diagnosis) string { return string(d.Code) })
 }
 
-func explainCode(out io.Writer, d probe.Diagnosis) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func explainCode(w io.Writer, d probe.Diagnosis) error {
 	fmt.Fprintf(w, "code\t%s\n", d.Code)
 	fmt.Fprintf(w, "means\t%s\n", d.Title)
 	fmt.Fprintf(w, "hop\t%s\n", cmp.Or(string(d.Hop), "any"))
@@ -67,7 +93,7 @@ func explainCode(out io.Writer, d probe.Diagnosis) error {
 		fmt.Fprintf(w, "%s\t%s: %s; it disproves %s\n", head, f.Name, f.How, strings.Join(f.claims, ", "))
 		head = ""
 	}
-	return w.Flush()
+	return nil
 }
 
 // faultOf is a fault with the claims that name it.
@@ -96,12 +122,11 @@ func faultsOf(code probe.Code) []faultOf {
 	return all
 }
 
-func explain(out io.Writer, c catalog.Claim) error {
+func explain(w io.Writer, c catalog.Claim) error {
 	path, err := catalog.LookupPath(c.Path)
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "claim\t%s\n", c.ID)
 	fmt.Fprintf(w, "says\t%s\n", c.Sentence)
 	fmt.Fprintf(w, "documented\t%s (%s)\n", c.Source.URL(), c.Source.Version)
@@ -125,17 +150,16 @@ func explain(out io.Writer, c catalog.Claim) error {
 		fmt.Fprintf(w, "%s\t%s at hop %s (%s): %s\n", head, f.Name, f.Hop, f.Code, f.How)
 	}
 	fmt.Fprintf(w, "prove it\tinroads run --claim %s\n", c.ID)
-	return w.Flush()
+	return nil
 }
 
-func explainAdvice(out io.Writer, a catalog.Advice) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func explainAdvice(w io.Writer, a catalog.Advice) error {
 	fmt.Fprintf(w, "advice\t%s\n", a.ID)
 	fmt.Fprintf(w, "says\t%s\n", a.Sentence)
 	fmt.Fprintf(w, "documented\t%s (%s)\n", a.Source.URL(), a.Source.Version)
 	fmt.Fprintf(w, "level\t%s\n", a.Level)
 	fmt.Fprintf(w, "nothing can prove it\t%s\n", a.Reason)
-	return w.Flush()
+	return nil
 }
 
 func join[T ~string](list []T) string {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -14,13 +13,6 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/reports"
-)
-
-// The formats of list.
-const (
-	formatTable    = "table"
-	formatJSON     = "json"
-	formatMarkdown = "markdown"
 )
 
 func newList(s Streams) *cobra.Command {
@@ -52,7 +44,7 @@ has the claims alone, or with --advice those sentences alone.`,
 			if adviceAlone {
 				return writeAdvice(s.Out, sel.advices(), format)
 			}
-			if err := writeClaims(s.Out, o.Selected(), format, verdicts); err != nil || format == formatJSON || len(sel.advices()) == 0 {
+			if err := writeClaims(s.Out, o.Selected(), format, verdicts); err != nil || format == formatJSON || format == formatYAML || len(sel.advices()) == 0 {
 				return err
 			}
 			if format == formatMarkdown {
@@ -67,9 +59,7 @@ has the claims alone, or with --advice those sentences alone.`,
 	cmd.Flags().StringVar(&artifacts, "report", "", "folder of the reports of a run, to print its verdicts too")
 	_ = cmd.MarkFlagDirname("report")
 	cmd.Flags().BoolVar(&adviceAlone, "advice", false, "print the sentences that nothing can prove, and no claims")
-	formats := []string{formatTable, formatJSON, formatMarkdown}
-	cmd.Flags().StringVarP(&format, "output", "o", formatTable, strings.Join(formats, ", "))
-	complete(cmd, "output", func() []string { return formats })
+	bindOutput(cmd, &format, dataFormats)
 	return cmd
 }
 
@@ -126,7 +116,7 @@ func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns [
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
 		return w.Flush()
-	case formatJSON:
+	case formatJSON, formatYAML:
 		rows := make([]claimRow, 0, len(claims))
 		for _, c := range claims {
 			row := rowOf(c)
@@ -137,13 +127,11 @@ func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns [
 			}
 			rows = append(rows, row)
 		}
-		return writeJSON(out, rows)
+		return writeData(out, format, rows)
 	case formatMarkdown:
 		writeMarkdown(out, claims, columns)
-		return nil
-	default:
-		return noFormat(format)
 	}
+	return nil
 }
 
 // writeAdvice prints the advice.
@@ -156,31 +144,19 @@ func writeAdvice(out io.Writer, advices []catalog.Advice, format string) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.ID, a.Level, a.Sentence, a.Reason)
 		}
 		return w.Flush()
-	case formatJSON:
+	case formatJSON, formatYAML:
 		rows := make([]adviceRow, 0, len(advices))
 		for _, a := range advices {
-			rows = append(rows, adviceRow{ID: a.ID, Level: a.Level, Sentence: a.Sentence, Source: a.Source.URL(), Reason: a.Reason})
+			rows = append(rows, rowOfAdvice(a))
 		}
-		return writeJSON(out, rows)
+		return writeData(out, format, rows)
 	case formatMarkdown:
 		fmt.Fprintln(out, "| advice | level | says | reason |\n| --- | --- | --- | --- |")
 		for _, a := range advices {
 			writeMarkdownRow(out, []string{fmt.Sprintf("[`%s`](%s)", a.ID, a.Source.URL()), string(a.Level), a.Sentence, a.Reason})
 		}
-		return nil
-	default:
-		return noFormat(format)
 	}
-}
-
-func noFormat(format string) error {
-	return usage(fmt.Sprintf("no output format %q", format), "there are table, json and markdown")
-}
-
-func writeJSON(out io.Writer, rows any) error {
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(rows)
+	return nil
 }
 
 // of is what the run said of the claim, in words.
@@ -268,6 +244,10 @@ type adviceRow struct {
 	Sentence string        `json:"sentence"`
 	Source   string        `json:"source"`
 	Reason   string        `json:"reason"`
+}
+
+func rowOfAdvice(a catalog.Advice) adviceRow {
+	return adviceRow{ID: a.ID, Level: a.Level, Sentence: a.Sentence, Source: a.Source.URL(), Reason: a.Reason}
 }
 
 type faultRow struct {

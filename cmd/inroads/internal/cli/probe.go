@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -90,7 +89,7 @@ Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be tol
 	}
 	bindCluster(cmd, &p.cluster)
 	f := cmd.Flags()
-	f.StringVarP(&p.format, "output", "o", formatTable, "table or json")
+	bindOutput(cmd, &p.format, dataFormats)
 	f.DurationVar(&p.timeout, "timeout", 0, "limit of each hop (default by hop: 1.5s to 35s)")
 	f.StringVar(&p.url, "url", "", "kubectl-proxy: where one serves (default starts one for the time of the walk)")
 	f.StringVar(&p.cluster.Kubectl, "kubectl", "", "kubectl-proxy: the kubectl to start (default the one in PATH)")
@@ -103,7 +102,6 @@ Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be tol
 	f.BoolVar(&p.https, "https", false, "apiserver-proxy: have the API server speak TLS to the backend")
 	f.StringVar(&p.path, "path", "", "kubectl-proxy, token, apiserver-proxy: what to ask for at the end (default /version, / of a backend, /healthz of a node)")
 	_ = cmd.MarkFlagFilename("token-file")
-	complete(cmd, "output", func() []string { return []string{formatTable, formatJSON} })
 	return cmd
 }
 
@@ -114,9 +112,6 @@ func (p *prober) check(cmd *cobra.Command, path string) error {
 	}
 	if !slices.Contains(walkedPaths(), path) {
 		return usage(fmt.Sprintf("no path %q", path), suggest(path, walkedPaths())+"there are "+strings.Join(walkedPaths(), ", "))
-	}
-	if p.format != formatTable && p.format != formatJSON {
-		return usage(fmt.Sprintf("no output format %q", p.format), "there are table and json")
 	}
 	if err := checkCluster(cmd, p.cluster, true); err != nil {
 		return err
@@ -155,17 +150,18 @@ type verdict struct {
 // tell prints the trace and returns what the program ends with.
 func (p *prober) tell(ctx context.Context, trace probe.Trace) error {
 	step, broken := trace.Broken()
-	if p.format == formatJSON {
+	switch p.format {
+	case formatJSON, formatYAML:
 		v := verdict{Trace: trace, Outcome: trace.Outcome()}
 		if d, ok := probe.Lookup(step.Code); broken && ok {
 			v.Code, v.Title, v.Hint, v.Doc = d.Code, d.Title, step.Hint(), d.Doc
 		}
-		enc := json.NewEncoder(p.streams.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
+		if err := writeData(p.streams.Out, p.format, v); err != nil {
 			return unable(err, "")
 		}
-	} else {
+	case formatMarkdown:
+		writeMarkdownTable(p.streams.Out, []string{"hop", "state", "target", "saw"}, stepRows(trace))
+	default:
 		if err := trace.WriteTable(p.streams.Out); err != nil {
 			return unable(err, "")
 		}
@@ -182,4 +178,16 @@ func (p *prober) tell(ctx context.Context, trace probe.Trace) error {
 		return done(ExitInconclusive)
 	}
 	return done(ExitDisproven)
+}
+
+// stepRows returns a row for each hop of a trace, in the order of the hops.
+func stepRows(trace probe.Trace) (rows [][]string) {
+	for _, s := range trace.Steps {
+		saw := s.Saw
+		if s.Code != "" {
+			saw = strings.TrimSpace(fmt.Sprintf("%s (%s); %s", saw, s.Code, s.Hint()))
+		}
+		rows = append(rows, []string{string(s.Hop), string(s.State), s.Target, saw})
+	}
+	return rows
 }
