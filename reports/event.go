@@ -18,10 +18,13 @@ const EnvEvents = "INROADS_EVENTS"
 // piece, whoever else writes to it, however the reason is escaped.
 const maxEventReason = 512
 
-// Event is the verdict of one claim, as soon as it is known.
+// Event is the beginning of the spec of one claim, or its verdict as soon as that
+// is known.
 type Event struct {
-	Claim    catalog.ID      `json:"claim"`
-	Verdict  catalog.Verdict `json:"verdict"`
+	Claim catalog.ID `json:"claim"`
+	// Started is whether the spec begins; there is no verdict then.
+	Started  bool            `json:"started,omitempty"`
+	Verdict  catalog.Verdict `json:"verdict,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
 	Duration Duration        `json:"duration"`
 }

@@ -188,6 +188,16 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 	}
 }, ginkgo.NodeTimeout(tearDownTimeout))
 
+var _ = ginkgo.ReportBeforeEach(func(spec ginkgo.SpecReport) {
+	id := ClaimOf(spec)
+	if id == "" || spec.State.Is(types.SpecStateSkipped|types.SpecStatePending) {
+		return
+	}
+	if err := reports.AppendEvent(os.Getenv(reports.EnvEvents), reports.Event{Claim: id, Started: true}); err != nil {
+		fmt.Fprintln(ginkgo.GinkgoWriter, "telling the beginning:", err)
+	}
+})
+
 var _ = ginkgo.ReportAfterEach(func(spec ginkgo.SpecReport) {
 	if ClaimOf(spec) == "" {
 		return

@@ -45,6 +45,7 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 	bindCluster(cmd, &o)
 	bindImages(cmd, &o)
 	bindOutput(cmd, &format, dataFormats)
+	bindConfig(cmd)
 	return cmd
 }
 

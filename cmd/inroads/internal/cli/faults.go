@@ -81,6 +81,7 @@ matrix could not be run, or a fault not be healed.`,
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
 	bindImages(cmd, o)
 	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
+	bindConfig(cmd)
 	return cmd
 }
 

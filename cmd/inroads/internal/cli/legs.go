@@ -101,6 +101,10 @@ func (r *runner) all(ctx context.Context, legs []*runner) (report reports.Report
 	}
 	// The legs share it.
 	r.tally.of = len(report.Claims)
+	if r.screen != nil {
+		r.screen.begin(ctx, report.Claims)
+		defer r.screen.end()
+	}
 	lefts := make([]string, len(legs))
 	var all sync.WaitGroup
 	for i, leg := range legs {
@@ -139,6 +143,10 @@ func (r *runner) answer(ctx context.Context, report func(kubectl int, one report
 	unable := func(f reports.SetupFailure) {
 		same(func(m reports.Meta) reports.Report { return stoppedOr(ctx, m, f) })
 	}
+	if why := r.limits.reached(r.now()); why != "" {
+		same(func(m reports.Meta) reports.Report { return reports.NotReached(m, why) })
+		return ""
+	}
 	if r.options.Existing() {
 		if failure := r.preflight(ctx); failure != nil {
 			unable(*failure)
@@ -158,7 +166,12 @@ func (r *runner) answer(ctx context.Context, report func(kubectl int, one report
 		}
 	}
 	for j, k := range r.kubectls {
+		if why := r.limits.reached(r.now()); why != "" {
+			report(j, reports.NotReached(r.metaOf(k), why))
+			continue
+		}
 		one := *r
+		one.options.Limits = r.limits.begin(r.now())
 		one.options.Kubectl, one.meta = k.path, r.metaOf(k)
 		if len(r.kubectls) > 1 {
 			one.name = strings.TrimSpace(r.name + " kubectl " + k.version)
@@ -191,7 +204,14 @@ func (r *runner) run(ctx context.Context) error {
 	if len(legs) == 0 {
 		return unable(errors.New("no topology has a selected claim"), "'inroads list' prints the claims with what they need")
 	}
+	disarm, err := r.limits.arm()
+	if err != nil {
+		return unable(err, "")
+	}
 	report, left := r.all(ctx, legs)
+	if err := disarm(); err != nil {
+		left = strings.TrimPrefix(left+"; "+err.Error(), "; ")
+	}
 	report.Interrupted = report.Interrupted || ctx.Err() != nil
 	return r.conclude(report, left)
 }

@@ -60,6 +60,7 @@ has the claims alone, or with --advice those sentences alone.`,
 	_ = cmd.MarkFlagDirname("report")
 	cmd.Flags().BoolVar(&adviceAlone, "advice", false, "print the sentences that nothing can prove, and no claims")
 	bindOutput(cmd, &format, dataFormats)
+	bindConfig(cmd)
 	return cmd
 }
 

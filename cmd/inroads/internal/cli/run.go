@@ -39,6 +39,7 @@ func newRun(s Streams) *cobra.Command {
 	r := &runner{
 		streams:   s,
 		now:       time.Now,
+		limits:    &limits{},
 		look:      harness.Preflight,
 		provision: harness.Provision,
 		specs: func(ctx context.Context, o parallel.Options) error {
@@ -46,7 +47,7 @@ func newRun(s Streams) *cobra.Command {
 		},
 	}
 	var sel selection
-	var dryRun bool
+	var dryRun, quiet bool
 	var kubectls []string
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -59,16 +60,17 @@ junit.xml, are in the artifacts folder however the run ends.`,
 			if err := sel.apply(&r.options); err != nil {
 				return err
 			}
-			if err := r.check(cmd); err != nil {
+			if err := errors.Join(r.check(cmd), r.limits.check()); err != nil {
 				return err
 			}
+			r.present(quiet)
 			for i := range kubectls {
 				if err := absolute(&kubectls[i]); err != nil {
 					return err
 				}
 			}
 			if dryRun {
-				return writeClaims(s.Out, r.options.Selected(), formatTable, nil)
+				return r.plan().write(s.Out, r.format)
 			}
 			var err error
 			if r.kubectls, err = findKubectls(cmd.Context(), kubectls); err != nil {
@@ -86,8 +88,13 @@ junit.xml, are in the artifacts folder however the run ends.`,
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
 	bindImages(cmd, o)
 	f.BoolVar(&o.Keep, "keep", false, "leave the kind cluster running, and take one that is")
-	f.BoolVar(&dryRun, "dry-run", false, "print what would be proven, and end")
+	f.BoolVar(&dryRun, "dry-run", false, "print what would be proven, on which clusters and with which needs, and end")
+	f.BoolVarP(&quiet, "quiet", "q", false, "print no progress, only what came of the run")
 	f.BoolVarP(&r.verbose, "verbose", "v", false, "show what Ginkgo itself prints")
+	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	r.limits.bind(cmd)
+	bindOutput(cmd, &r.format, runFormats)
+	bindConfig(cmd)
 	return cmd
 }
 
@@ -123,6 +130,9 @@ type runner struct {
 	look      func(context.Context, harness.Options) harness.Findings
 	provision func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
 	specs     func(context.Context, parallel.Options) error
+	// limits end the run early; nil sets none.
+	limits *limits
+	presentation
 	// kubectls are those under test, at least one.
 	kubectls []kubectl
 	// name is what the lines about a part of the run begin with, or "".
@@ -271,13 +281,17 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 		// In this process a suite could be run once.
 		procs = max(procs, 2)
 	}
-	r.progress("specs: proving %d claims, %d at a time", claims, procs)
+	r.progress("specs: proving %d claims, %d at a time%s", claims, procs, r.limits.order())
 	dir, remove, err := newWorkDir()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	events, err := listen(dir, func(e reports.Event) {
+		if e.Started {
+			r.began(e)
+			return
+		}
 		if r.heard != nil {
 			r.heard(e)
 		}
@@ -289,7 +303,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	defer events.close()
 	out := io.Writer(log)
 	if r.verbose {
-		out = io.MultiWriter(log, r.streams.Out)
+		out = io.MultiWriter(log, r.talk())
 	}
 	return r.specs(ctx, parallel.Options{
 		Procs: procs,

@@ -33,9 +33,9 @@ func (t *tally) next() (told, of int) {
 // lines is where the lines about this part of the run go.
 func (r *runner) lines() io.Writer {
 	if r.name == "" {
-		return r.streams.Out
+		return r.talk()
 	}
-	return prefixed{r.streams.Out, r.name + ": "}
+	return prefixed{r.talk(), r.name + ": "}
 }
 
 // prefixed writes what is one or more lines at a time with a prefix each.
@@ -61,6 +61,12 @@ func (r *runner) progress(format string, args ...any) {
 // tell prints the verdict of one claim as soon as it is known.
 func (r *runner) tell(e reports.Event) {
 	told, of := r.tally.next()
+	if r.screen != nil {
+		r.screen.hear(e)
+		if e.Verdict != catalog.Disproven && e.Verdict != catalog.Inconclusive {
+			return
+		}
+	}
 	name := string(e.Claim)
 	if r.name != "" {
 		name += " on " + r.name
@@ -69,7 +75,7 @@ func (r *runner) tell(e reports.Event) {
 	if e.Verdict != catalog.Proven && e.Reason != "" {
 		line += ": " + firstLine(e.Reason)
 	}
-	fmt.Fprintln(r.streams.Out, line)
+	fmt.Fprintln(r.talk(), line)
 }
 
 // conclude writes the report, prints what came of the run and returns how the
@@ -80,6 +86,9 @@ func (r *runner) conclude(report reports.Report, left string) error {
 	report.CleanUp = cmp.Or(left, report.CleanUp)
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
+	}
+	if err := r.writeReport(report); err != nil {
+		return err
 	}
 	code := exitCode(report)
 	if report.Setup != nil && report.Setup.Stage != stageSpecs && left == "" {
@@ -124,7 +133,7 @@ func exitCode(r reports.Report) int {
 // summarize prints the end of a run: each claim that is not proven, the counts
 // and where to look. Its last line has the form that tools for go test know.
 func (r *runner) summarize(report reports.Report) {
-	out, s := r.streams.Out, report.Summary
+	out, s := r.summaryTo(), report.Summary
 	fmt.Fprintln(out)
 	for _, line := range remarks(report.Claims) {
 		fmt.Fprintln(out, line)

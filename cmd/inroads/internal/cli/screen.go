@@ -1,0 +1,381 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/reports"
+)
+
+// tick is how often the table is drawn again while nothing happens, for its times.
+const tick = time.Second
+
+// screen keeps a table of the paths below what a run prints on a terminal, and
+// draws it again in place. What is written to it stays above the table.
+type screen struct {
+	out io.Writer
+	// size returns the terminal's columns and lines.
+	size  func() (width, height int)
+	now   func() time.Time
+	color bool
+
+	mu    sync.Mutex
+	began time.Time
+	rows  []*pathRow
+	// drawn are the widths of the lines of the table that is on the screen.
+	drawn []int
+	// retired is whether nothing is drawn any more.
+	retired bool
+	stop    func()
+}
+
+// pathRow counts the claims of one path.
+type pathRow struct {
+	path                            catalog.PathID
+	of, running, proven, broken, by int
+	// took is how long its claims took so far, from the first on; since is when the
+	// first of those that run began.
+	first, last time.Time
+}
+
+func (p *pathRow) left() int { return max(0, p.of-p.proven-p.broken-p.by-p.running) }
+
+// newScreen returns the screen of the terminal that out is, or nil: where out is
+// no terminal, cannot move its cursor or is a CI system's.
+func newScreen(out io.Writer, getenv func(string) string) *screen {
+	file, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) || getenv("CI") != "" {
+		return nil
+	}
+	if t := getenv("TERM"); t == "" || t == "dumb" {
+		return nil
+	}
+	return &screen{
+		out:   file,
+		color: getenv("NO_COLOR") == "",
+		now:   time.Now,
+		size: func() (int, int) {
+			width, height, err := term.GetSize(int(file.Fd()))
+			if err != nil {
+				return 0, 0
+			}
+			return width, height
+		},
+	}
+}
+
+// begin shows the table of the claims, until ctx ends or end is called.
+func (s *screen) begin(ctx context.Context, claims []reports.Claim) {
+	s.mu.Lock()
+	s.began = s.now()
+	for _, c := range claims {
+		s.row(c.Path).of++
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	var going sync.WaitGroup
+	s.stop = func() { cancel(); going.Wait() }
+	going.Go(func() {
+		again := time.NewTicker(tick)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				// Others write to the terminal too now, and below the table.
+				s.retire()
+				return
+			case <-again.C:
+				s.draw()
+			}
+		}
+	})
+}
+
+// end draws the table a last time and leaves it there.
+func (s *screen) end() {
+	s.draw()
+	if s.stop != nil {
+		s.stop()
+	}
+}
+
+func (s *screen) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired, s.drawn = true, nil
+}
+
+// row returns that of the path, which it makes. The rows are in the order of the
+// documentation.
+func (s *screen) row(path catalog.PathID) *pathRow {
+	for _, r := range s.rows {
+		if r.path == path {
+			return r
+		}
+	}
+	r := &pathRow{path: path}
+	s.rows = append(s.rows, r)
+	order := pathIDs()
+	slices.SortStableFunc(s.rows, func(a, b *pathRow) int {
+		return slices.Index(order, string(a.path)) - slices.Index(order, string(b.path))
+	})
+	return r
+}
+
+// hear counts the event.
+func (s *screen) hear(e reports.Event) {
+	claim, err := catalog.Lookup(e.Claim)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.row(claim.Path)
+	now := s.now()
+	if r.first.IsZero() {
+		r.first = now
+	}
+	switch {
+	case e.Started:
+		r.running++
+		s.redraw("")
+		return
+	case e.Verdict == catalog.Proven:
+		r.proven++
+	case e.Verdict == catalog.Disproven:
+		r.broken++
+	default:
+		r.by++
+	}
+	r.running, r.last = max(0, r.running-1), now
+	s.redraw("")
+}
+
+// Write prints whole lines above the table.
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(b), s.redraw(string(b))
+}
+
+func (s *screen) draw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.redraw("")
+}
+
+const (
+	eraseLine = "\x1b[K"
+	eraseRest = "\x1b[J"
+	green     = "\x1b[32m"
+	red       = "\x1b[31m"
+	plain     = "\x1b[0m"
+)
+
+// redraw prints the text where the table was and the table below it, in a single
+// write, so that nothing flickers.
+func (s *screen) redraw(text string) error {
+	if s.retired || s.began.IsZero() {
+		_, err := io.WriteString(s.out, text)
+		return err
+	}
+	width, height := s.size()
+	lines := s.table(width, height)
+	var out strings.Builder
+	if up := physical(s.drawn, width); up > 0 {
+		fmt.Fprintf(&out, "\x1b[%dA\r", up)
+	}
+	for line := range strings.Lines(text) {
+		out.WriteString(strings.TrimSuffix(line, "\n") + eraseLine + "\n")
+	}
+	s.drawn = s.drawn[:0]
+	for _, l := range lines {
+		out.WriteString(l.paint(s.color) + eraseLine + "\n")
+		s.drawn = append(s.drawn, l.width())
+	}
+	out.WriteString(eraseRest)
+	_, err := io.WriteString(s.out, out.String())
+	return err
+}
+
+// physical is how many lines of the terminal the drawn lines take, some of which
+// it has wrapped if it has become narrower since.
+func physical(drawn []int, width int) (n int) {
+	for _, w := range drawn {
+		n++
+		if width > 0 && w > width {
+			n += (w - 1) / width
+		}
+	}
+	return n
+}
+
+// cell is a piece of a line, in a color or in "".
+type cell struct{ text, color string }
+
+type tableLine []cell
+
+func (l tableLine) width() (n int) {
+	for _, c := range l {
+		n += utf8.RuneCountInString(c.text)
+	}
+	return n
+}
+
+func (l tableLine) paint(color bool) string {
+	var out strings.Builder
+	for _, c := range l {
+		if color && c.color != "" {
+			out.WriteString(c.color + c.text + plain)
+		} else {
+			out.WriteString(c.text)
+		}
+	}
+	return out.String()
+}
+
+// clip cuts the line to the width, so that the terminal does not wrap it.
+func (l tableLine) clip(width int) tableLine {
+	var out tableLine
+	for _, c := range l {
+		runes := []rune(c.text)
+		if len(runes) > width {
+			runes = runes[:max(0, width)]
+		}
+		width -= len(runes)
+		out = append(out, cell{string(runes), c.color})
+	}
+	return out
+}
+
+const (
+	// numberWidth is that of a column of numbers with the space before it.
+	numberWidth = 9
+	// narrow is the width below which only the line of the sums is drawn.
+	narrow = 40
+	// unknownWidth is taken for the width of a terminal that does not tell it.
+	unknownWidth = 80
+)
+
+// table returns the lines to draw: a head, a row for each path, and the sums. What
+// the terminal has no lines for is left out, paths where nothing goes on first.
+func (s *screen) table(width, height int) []tableLine {
+	if width <= 0 {
+		width = unknownWidth
+	}
+	// In the last column some terminals wrap at once.
+	width--
+	sums := s.sums()
+	room := len(s.rows)
+	if height > 0 {
+		// The head, the sums and the line that the cursor is on.
+		room = min(room, height-3)
+	}
+	if width < narrow || room < 1 {
+		return []tableLine{sums.clip(width)}
+	}
+	name := len("PATH")
+	for _, r := range s.rows {
+		name = max(name, len(r.path))
+	}
+	name = min(name, width-4*numberWidth)
+	if name < len("PATH") {
+		return []tableLine{sums.clip(width)}
+	}
+	timed := name+6*numberWidth <= width
+	head := fmt.Sprintf("%-*s%*s%*s%*s%*s", name, "PATH", numberWidth, "RUNNING", numberWidth, "PROVEN", numberWidth, "BROKEN", numberWidth, "LEFT")
+	if timed {
+		head += fmt.Sprintf("%*s%*s", numberWidth, "OTHER", numberWidth, "TIME")
+	}
+	lines := []tableLine{{{head, ""}}}
+	for _, r := range s.shown(room) {
+		lines = append(lines, r.line(name, timed, s.now()))
+	}
+	for i := range lines {
+		lines[i] = lines[i].clip(width)
+	}
+	return append(lines, sums.clip(width))
+}
+
+// shown returns the rows that there is room for, in their order: those where
+// something is broken or runs come before those that have something left.
+func (s *screen) shown(room int) []*pathRow {
+	if len(s.rows) <= room {
+		return s.rows
+	}
+	weight := func(r *pathRow) int {
+		switch {
+		case r.broken > 0:
+			return 0
+		case r.running > 0:
+			return 1
+		case r.left() > 0:
+			return 2
+		}
+		return 3
+	}
+	chosen := slices.Clone(s.rows)
+	slices.SortStableFunc(chosen, func(a, b *pathRow) int { return weight(a) - weight(b) })
+	chosen = chosen[:room]
+	return slices.DeleteFunc(slices.Clone(s.rows), func(r *pathRow) bool { return !slices.Contains(chosen, r) })
+}
+
+func (p *pathRow) line(name int, timed bool, now time.Time) tableLine {
+	path := string(p.path)
+	if len(path) > name {
+		path = path[:name]
+	}
+	line := tableLine{
+		{fmt.Sprintf("%-*s%*d", name, path, numberWidth, p.running), ""},
+		{fmt.Sprintf("%*d", numberWidth, p.proven), colorIf(p.proven > 0, green)},
+		{fmt.Sprintf("%*d", numberWidth, p.broken), colorIf(p.broken > 0, red)},
+		{fmt.Sprintf("%*d", numberWidth, p.left()), ""},
+	}
+	if timed {
+		took := ""
+		if end := p.last; !p.first.IsZero() {
+			if p.running > 0 {
+				end = now
+			}
+			took = end.Sub(p.first).Round(time.Second).String()
+		}
+		line = append(line, cell{fmt.Sprintf("%*d%*s", numberWidth, p.by, numberWidth, took), ""})
+	}
+	return line
+}
+
+func colorIf(is bool, color string) string {
+	if is {
+		return color
+	}
+	return ""
+}
+
+// sums is the last line of the table.
+func (s *screen) sums() tableLine {
+	var all pathRow
+	for _, r := range s.rows {
+		all.of += r.of
+		all.running += r.running
+		all.proven += r.proven
+		all.broken += r.broken
+		all.by += r.by
+	}
+	return tableLine{
+		{fmt.Sprintf("%d claims: ", all.of), ""},
+		{fmt.Sprintf("%d proven", all.proven), colorIf(all.proven > 0, green)},
+		{", ", ""},
+		{fmt.Sprintf("%d broken", all.broken), colorIf(all.broken > 0, red)},
+		{fmt.Sprintf(", %d running, %d left, %d other, %s", all.running, all.left(), all.by, s.now().Sub(s.began).Round(time.Second)), ""},
+	}
+}
