@@ -30,16 +30,16 @@ func run() int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	streams := cli.Streams{Out: os.Stdout, Err: os.Stderr, Program: os.Args[0]}
 	ended := make(chan int, 1)
-	go func() { ended <- cli.Run(ctx, cli.Streams{Out: os.Stdout, Err: os.Stderr}, os.Args[1:]) }()
+	go func() { ended <- cli.Run(ctx, streams, os.Args[1:]) }()
 	for {
 		select {
 		case code := <-ended:
 			return code
 		case <-signals:
 			if ctx.Err() != nil {
-				fmt.Fprintln(os.Stderr, "inroads: left without cleaning up; 'inroads sweep' will mend it")
-				return cli.ExitAbandoned
+				return cli.Abandon(streams)
 			}
 			fmt.Fprintln(os.Stderr, "inroads: interrupted, cleaning up; once more leaves at once")
 			stop()

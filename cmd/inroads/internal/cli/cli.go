@@ -35,6 +35,9 @@ const (
 type Streams struct {
 	// Out gets results and progress, Err the one line about what went wrong.
 	Out, Err io.Writer
+	// Program is what the program was called as, its path or its name; it may be that
+	// of a plugin of kubectl. "" means inroads.
+	Program string
 }
 
 // Run runs one command line, without the program's name, and returns its exit
@@ -53,7 +56,7 @@ func Run(ctx context.Context, s Streams, args []string) int {
 		exit = usage(err.Error(), "'inroads --help' tells more")
 	}
 	if exit.cause != "" {
-		fmt.Fprintln(s.Err, "inroads: "+exit.Error())
+		fmt.Fprintln(s.Err, "inroads: "+s.own(exit.Error()))
 	}
 	return exit.code
 }
@@ -86,6 +89,7 @@ Exit codes: 0 proven, 1 disproven, 2 usage, 3 inconclusive or no set-up,
 		newRun(s), newList(s), newExplain(s), newProbe(s), newDoctor(s), newCluster(s),
 		newFaults(s), newNodeImage(s), newSweep(s), newVersion(s),
 	)
+	s.nameAsCalled(root)
 	return root
 }
 

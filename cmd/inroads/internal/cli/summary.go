@@ -149,7 +149,7 @@ func (r *runner) summarize(report reports.Report) {
 		fmt.Fprintln(out, "interrupted: nothing of the run is left")
 	}
 	if next := nextStep(report); next != "" {
-		fmt.Fprintln(out, "next: "+next)
+		fmt.Fprintln(out, "next: "+r.streams.own(next))
 	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.Proven, s.Disproven+s.Inconclusive, s.Skipped+s.NotApplicable)
 }
