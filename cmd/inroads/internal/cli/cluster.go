@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/kind"
+	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
 
@@ -23,7 +26,10 @@ func newClusterUp(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make the cluster that a run makes, and keep it",
-		Args:  noArgs,
+		Example: `  inroads cluster up
+  inroads cluster up --name old --kubernetes-version 1.36
+  inroads cluster up --name ha --topology ha`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			_, release, err := harness.Provision(ctx, o, s.Out)
@@ -48,7 +54,9 @@ func newClusterDown(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Remove a cluster that inroads made",
-		Args:  noArgs,
+		Example: `  inroads cluster down
+  inroads cluster down --name ha`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := cache.Dir()
 			if err == nil {
@@ -61,14 +69,16 @@ func newClusterDown(s Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", harness.DefaultClusterName, "name of the cluster")
+	complete(cmd, "name", clusterNames)
 	return cmd
 }
 
 func newClusterList(s Streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "Print the clusters that inroads made",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "Print the clusters that inroads made",
+		Example: `  inroads cluster list`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := cache.Dir()
 			if err != nil {
@@ -86,4 +96,26 @@ func newClusterList(s Streams) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// clusterNames returns the names of the clusters that inroads made, as far as the
+// ledger knows them. It asks no engine, since it is for completion.
+func clusterNames() (names []string) {
+	dir, err := cache.Dir()
+	if err != nil {
+		return nil
+	}
+	l, err := ledger.Open(filepath.Join(dir, ledger.DirName))
+	if err != nil {
+		return nil
+	}
+	// What cannot be read has no name.
+	entries, _ := l.List()
+	for _, e := range entries {
+		if e.Kind == ledger.Cluster {
+			names = append(names, e.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -27,6 +27,10 @@ images, and for what earlier runs left. It changes nothing and takes less than t
 seconds. Without a cluster, look whether this machine can make one.
 
 Exit codes: 0 a run can go on, 3 the way is broken.`,
+		Example: `  inroads doctor                       # can this machine make a cluster?
+  inroads doctor --context staging
+  inroads doctor --context staging --as system:serviceaccount:ci:inroads
+  inroads doctor --kubeconfig k -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := sel.apply(&o); err != nil {

@@ -21,7 +21,8 @@ func newExplain(s Streams) *cobra.Command {
 		Use:   "explain CLAIM|CODE",
 		Short: "Tell what a claim says and what would disprove it, why nothing can, or what a code means",
 		Example: `  inroads explain kubectl-proxy/api-root
-  inroads explain A-TLS-02`,
+  inroads explain A-TLS-02
+  inroads explain aap/dns-name -o yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage(fmt.Sprintf("explain takes one claim or code, not %d", len(args)), "'inroads list' prints the claims")

@@ -20,7 +20,9 @@ func newNodeImageBuild(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the node image from source, unless it is there",
-		Args:  noArgs,
+		Example: `  inroads node-image build
+  inroads node-image build --kubernetes-version 1.36`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			image, err := nodeimage.Build(cmd.Context(), o)
 			switch {
@@ -41,7 +43,9 @@ func newNodeImageShow(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Tell which node image is built",
-		Args:  noArgs,
+		Example: `  inroads node-image show
+  inroads node-image show --kubernetes-version 1.36`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			image, found, err := nodeimage.Lookup(cmd.Context(), o)
 			switch {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/cluster/nodeimage"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/reports"
 	"github.com/inroads-k8s/inroads/suites"
@@ -54,7 +55,26 @@ func newRun(s Streams) *cobra.Command {
 		Short: "Prove the claims on a cluster",
 		Long: `Prove the claims on the cluster of --kubeconfig or --context, or on one that is
 made with kind for this run and removed after it. The reports, report.json and
-junit.xml, are in the artifacts folder however the run ends.`,
+junit.xml, are in the artifacts folder however the run ends.
+
+On a terminal the progress is a table that is redrawn in place; elsewhere, in CI and
+with TERM=dumb, it is a line for each verdict. NO_COLOR is heeded.
+
+With --budget or --fail-fast the most telling claims go first: each next one is the
+one that notices most faults of 'inroads faults' that none before it notices, and of
+equals the one nearer to the page, then the quicker one.
+
+Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
+3 inconclusive or no set-up, 4 interrupted and cleaned up.`,
+		Example: `  inroads run                                          # on a cluster made for it
+  inroads run --profile page                           # on every topology of the page
+  inroads run --kubeconfig k --context staging
+  inroads run --context staging --as jane --as-group devs
+  inroads run --context staging --budget 60s --fail-fast
+  inroads run --label area:token --skip-label needs:browser
+  inroads run --match 'load balancer' --dry-run
+  inroads run --config inroads.yaml -o junit >junit.xml
+  inroads run --kubectl ./kubectl-v1.36 --kubectl ./kubectl-v1.38`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := sel.apply(&r.options); err != nil {
@@ -118,6 +138,8 @@ func bindKind(cmd *cobra.Command, o *harness.Options) {
 	f.StringVar(&o.NodeImage, "node-image", "", "kind node image (default kind's own, or one that inroads builds)")
 	f.StringVar(&o.KubernetesVersion, "kubernetes-version", "", "version of a node image that inroads builds")
 	_ = cmd.MarkFlagFilename("kind-config")
+	complete(cmd, "topology", topologyNames)
+	complete(cmd, "kubernetes-version", nodeimage.Versions)
 }
 
 // runner is one run. Its functions are fields so that tests need no cluster.

@@ -16,6 +16,8 @@ func newSweep(s Streams) *cobra.Command {
 		Long: `Remove what killed runs left on this machine: clusters, networks, files, namespaces
 and the private container engine. Faults that were in place in a cluster that stays,
 because it is kept or because inroads did not make it, are healed.`,
+		Example: `  inroads sweep
+  inroads sweep --all    # kept clusters too`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := cache.Dir()
