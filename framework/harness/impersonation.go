@@ -13,10 +13,10 @@ import (
 // headers in each request: what sends no headers of a kubeconfig's, or shows the
 // credential alone, would be the user and not whom the run is for.
 func noImpersonation(config *rest.Config, f catalog.Feature) string {
-	who := config.Impersonate
-	if who.UserName == "" {
+	if config == nil || config.Impersonate.UserName == "" {
 		return ""
 	}
+	who := config.Impersonate
 	switch f {
 	case catalog.ClientCertificate:
 		return fmt.Sprintf("the run is for %q, whom the kubeconfig's user impersonates: the certificate is that of the user", who.UserName)

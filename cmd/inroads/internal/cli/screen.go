@@ -41,14 +41,13 @@ type screen struct {
 
 // pathRow counts the claims of one path.
 type pathRow struct {
-	path                            catalog.PathID
-	of, running, proven, broken, by int
-	// took is how long its claims took so far, from the first on; since is when the
-	// first of those that run began.
+	path                               catalog.PathID
+	of, running, proven, broken, other int
+	// first is when the first of its claims began, and last when one ended last.
 	first, last time.Time
 }
 
-func (p *pathRow) left() int { return max(0, p.of-p.proven-p.broken-p.by-p.running) }
+func (p *pathRow) left() int { return max(0, p.of-p.proven-p.broken-p.other-p.running) }
 
 // newScreen returns the screen of the terminal that out is, or nil: where out is
 // no terminal, cannot move its cursor or is a CI system's.
@@ -155,7 +154,7 @@ func (s *screen) hear(e reports.Event) {
 	case e.Verdict == catalog.Disproven:
 		r.broken++
 	default:
-		r.by++
+		r.other++
 	}
 	r.running, r.last = max(0, r.running-1), now
 	s.redraw("")
@@ -349,7 +348,7 @@ func (p *pathRow) line(name int, timed bool, now time.Time) tableLine {
 			}
 			took = end.Sub(p.first).Round(time.Second).String()
 		}
-		line = append(line, cell{fmt.Sprintf("%*d%*s", numberWidth, p.by, numberWidth, took), ""})
+		line = append(line, cell{fmt.Sprintf("%*d%*s", numberWidth, p.other, numberWidth, took), ""})
 	}
 	return line
 }
@@ -369,13 +368,13 @@ func (s *screen) sums() tableLine {
 		all.running += r.running
 		all.proven += r.proven
 		all.broken += r.broken
-		all.by += r.by
+		all.other += r.other
 	}
 	return tableLine{
-		{fmt.Sprintf("%d claims: ", all.of), ""},
+		{fmt.Sprintf("%d claims in %s: ", all.of, s.now().Sub(s.began).Round(time.Second)), ""},
 		{fmt.Sprintf("%d proven", all.proven), colorIf(all.proven > 0, green)},
 		{", ", ""},
 		{fmt.Sprintf("%d broken", all.broken), colorIf(all.broken > 0, red)},
-		{fmt.Sprintf(", %d running, %d left, %d other, %s", all.running, all.left(), all.by, s.now().Sub(s.began).Round(time.Second)), ""},
+		{fmt.Sprintf(", %d running, %d left, %d other", all.running, all.left(), all.other), ""},
 	}
 }

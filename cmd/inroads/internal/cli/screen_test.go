@@ -123,7 +123,7 @@ a line of the run
 PATH     RUNNING   PROVEN   BROKEN     LEFT    OTHER     TIME
 kubectl        1        1        0        0        0       0s
 pod            0        0        1        0        0       0s
-3 claims: 1 proven, 1 broken, 1 running, 0 left, 0 other, 0s
+3 claims in 0s: 1 proven, 1 broken, 1 running, 0 left, 0 other
 `)
 	if got := show(); got != want {
 		t.Errorf("the screen shows\n%s\nwant\n%s", got, want)
@@ -293,7 +293,7 @@ func TestScreenOnATerminal(t *testing.T) {
 			if tt.redraws {
 				seen := &terminal{}
 				seen.feed(t, strings.ReplaceAll(got, "\r\n", "\n"))
-				if text := seen.text(); strings.Count(text, "PATH ") != 1 || !strings.Contains(text, "2 claims: 1 proven, 1 broken, 0 running, 0 left") {
+				if text := seen.text(); strings.Count(text, "PATH ") != 1 || !strings.Contains(text, "2 claims in 0s: 1 proven, 1 broken, 0 running, 0 left") {
 					t.Errorf("in the end the terminal shows\n%s", text)
 				}
 			}
