@@ -147,7 +147,7 @@ func (s *screen) hear(e reports.Event) {
 	switch {
 	case e.Started:
 		r.running++
-		s.redraw("")
+		_ = s.redraw("")
 		return
 	case e.Verdict == catalog.Proven:
 		r.proven++
@@ -157,7 +157,7 @@ func (s *screen) hear(e reports.Event) {
 		r.other++
 	}
 	r.running, r.last = max(0, r.running-1), now
-	s.redraw("")
+	_ = s.redraw("")
 }
 
 // Write prints whole lines above the table.
