@@ -483,6 +483,9 @@ var rows = []row{
 	{name: "may not impersonate", setup: func(w *world) {
 		w.at(api{review: status(http.StatusForbidden, `users "jane" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope`)}).user.Impersonate = "jane"
 	}, code: probe.AuthzImpersonate, saw: []string{"alice", "jane"}},
+	{name: "may not impersonate, in the words of Kubernetes 1.37", setup: func(w *world) {
+		w.at(api{review: status(http.StatusForbidden, `selfsubjectreviews.authentication.k8s.io is forbidden: User "alice" cannot impersonate-on:user-info:create resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope`)}).user.Impersonate = "jane"
+	}, code: probe.AuthzImpersonate, saw: []string{"alice"}},
 	{name: "review is none", setup: func(w *world) { w.at(api{access: say(http.StatusCreated, "{}")}).target.Attributes = getPods }, code: probe.APINotKubernetes},
 
 	// api
