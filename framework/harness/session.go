@@ -158,9 +158,6 @@ func findKubectl(candidates ...string) (string, error) {
 
 // missing returns why the claim's feature is not here, or "".
 func (s *session) missing(ctx context.Context, f catalog.Feature) string {
-	if why := noImpersonation(s.config, f); why != "" {
-		return why
-	}
 	switch f {
 	case catalog.Pods:
 		if s.ref.Images.Server == "" || s.ref.Images.Client == "" {
@@ -263,9 +260,9 @@ func isLoopback(host string) bool {
 // none of its topologies or may not be harmed, or "".
 func keepsOff(ref cluster.Ref, c catalog.Claim) string {
 	// Any cluster will do for what is proven on the topology of most claims, or
-	// with an image that the cluster was given.
-	given := c.IsOn(catalog.TopologyClientLibraries) && ref.Images.Library != ""
-	if !given && !c.IsOn(catalog.TopologyMultiNode) && !c.IsOn(ref.Topology) {
+	// needs no more of one than an image.
+	undemanding := c.IsOn(catalog.TopologyMultiNode) || c.IsOn(catalog.TopologyClientLibraries)
+	if !undemanding && !c.IsOn(ref.Topology) {
 		return fmt.Sprintf("needs topology %s: the cluster was not made for it", c.On()[0])
 	}
 	if c.Disruptive && (ref.Provider != kind.ProviderName || ref.Engine == "") {
