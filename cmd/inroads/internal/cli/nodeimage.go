@@ -12,7 +12,7 @@ import (
 )
 
 func newNodeImage(s Streams) *cobra.Command {
-	return group("node-image", "Build the node image that needs no registry", newNodeImageBuild(s), newNodeImageShow(s))
+	return group("node-image", "Build the node image that needs no registry", newNodeImageBuild(s), newNodeImageShow(s), newNodeImageHash(s))
 }
 
 func newNodeImageBuild(s Streams) *cobra.Command {
