@@ -3,7 +3,7 @@ package services
 import (
 	"context"
 	"net/http"
-	"strings"
+	"net/url"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,7 +31,9 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 
 		ginkgo.By("the same port answers plain HTTP with no more than that it is none of it")
 		bare := c
-		bare.client, bare.server = access.PlainClient(), "http://"+strings.TrimPrefix(c.server, "https://")
+		plain, err := inPlain(c.server)
+		env.Require(err, "parsing the location of the API server")
+		bare.client, bare.server = access.PlainClient(), plain
 		for _, path := range []string{apiRoot, proxied} {
 			env.Meet(catalog.HopTLS, path+" is asked for over plain HTTP, without a credential", notSpoken(bare.get(ctx, path)), catalog.NotTLS)
 		}
@@ -39,6 +41,20 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 })
 
 const apiRoot = "/api"
+
+// inPlain is the location for plain HTTP at the same port, which is that of HTTPS
+// where the location names none.
+func inPlain(server string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	if u.Port() == "" {
+		u.Host += ":443"
+	}
+	u.Scheme = "http"
+	return u.String(), nil
+}
 
 // notSpoken makes the outcome of a request in plain HTTP NotTLS where the other
 // side said, or showed by hanging up, that it takes TLS alone.

@@ -7,6 +7,19 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
+func TestInPlain(t *testing.T) {
+	for server, want := range map[string]string{
+		"https://127.0.0.1:6443":            "http://127.0.0.1:6443",
+		"https://kubernetes.default.svc":    "http://kubernetes.default.svc:443",
+		"https://[fd00::1]":                 "http://[fd00::1]:443",
+		"https://gate.example:8443/cluster": "http://gate.example:8443/cluster",
+	} {
+		if got, err := inPlain(server); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", server, got, err, want)
+		}
+	}
+}
+
 func TestNotSpoken(t *testing.T) {
 	const status = `{"kind":"Status","apiVersion":"v1","code":400}`
 	for _, row := range []struct {
