@@ -25,7 +25,7 @@ faults_flags = $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(FAULTS),--fault=$(FAULTS
                $(if $(KEEP),--keep) $(version_flag) $(if $(NODE_IMAGE),--node-image=$(NODE_IMAGE)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build e2e faults test lint fmt node-image sweep clean
+.PHONY: help build e2e faults test lint fmt node-image image sweep clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ fmt: ## format the code
 
 node-image: build ## build the node image that needs no registry: KUBERNETES_VERSION
 	bin/inroads node-image build $(version_flag)
+
+image: ## write a container image of inroads, to run it in a cluster, to bin/inroads.tar
+	CGO_ENABLED=0 go build -o bin/inroads ./cmd/inroads
+	bin/inroads image --output bin/inroads.tar
 
 sweep: build ## remove what killed runs left on this machine
 	bin/inroads sweep
