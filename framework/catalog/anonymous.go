@@ -26,7 +26,7 @@ var anonymousClaims = []Claim{
 		ID: "noauth/localhost-serving", Path: PathDirect, Level: Core, Expect: Unauthorized,
 		Sentence:  "on the node of a control plane nothing serves the API on the loopback to whoever asks; the API server takes TLS alone there too, and its program knows no flag to serve otherwise",
 		Deviation: "the page says that such an apiserver may serve on localhost; the flags for that are gone since Kubernetes 1.24",
-		Source:    accessCluster(sectionWithoutKubectl), Needs: []Feature{Pods, KubectlImage, ControlPlaneNode},
+		Source:    accessCluster(sectionWithoutKubectl), Needs: []Feature{Pods, KubectlImage, ControlPlaneNode, ClusterScoped},
 		Rights: rights(readRoot, execInPods, in("pods", "get", "delete"), readLogs, inControlPlane, apiEndpoints),
 		Faults: []Fault{
 			{"api-open-on-localhost", HopAuthn, "A-AUTHN-04", "serve the API to whoever asks at 127.0.0.1:8080 of each control plane"},

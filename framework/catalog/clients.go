@@ -16,7 +16,7 @@ const (
 
 // sharedKubeconfig is for a client library that is given kubectl's kubeconfig,
 // and changed copies of it.
-var sharedKubeconfig = rights(discover, askWho, ownNamespace, accountToken, in("pods", "create", "list"))
+var sharedKubeconfig = rights(discover, askWho, ownNamespace, accountToken, in("pods", "create", "list"), listInDefault)
 
 // allPods is for the documented examples, which list the pods of the cluster.
 var allPods = rights(ownNamespace, accountToken, in("pods", "create", "list"), clusterWide("", "pods", "list"))
@@ -83,7 +83,7 @@ var clientClaims = []Claim{
 		ID: "clients/official-go-python", Path: PathClients, Level: Core, Expect: Reached, Timeout: goBuildTime,
 		Sentence: "a program of client-go and one of the Python client are the same user and list the same pods with the same kubeconfig, and both fail where its current context is none",
 		Source:   accessCluster(sectionProgrammatic), Needs: []Feature{GoClient, PythonClient},
-		Rights: rights(discover, askWho, ownNamespace, in("pods", "create", "list")),
+		Rights: rights(discover, askWho, ownNamespace, in("pods", "create", "list"), listInDefault),
 		Faults: []Fault{pythonDropsPod, goDropsPod, kubeconfigMissing, serverPortDead, caWrong, tokenGarbage, apiServerDown},
 	},
 }

@@ -98,7 +98,7 @@ var inPodClaims = []Claim{
 	{
 		ID: "aap/ca-path", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt is the bundle of the ConfigMap kube-root-ca.crt, verifies the API server, without it curl does not trust the server, and a changed ConfigMap is put right again",
-		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods, ClusterScoped},
 		Rights: rights(execInPods, in("configmaps", "get", "update")),
 		Faults: []Fault{
 			tokenNotMounted, wrongRootCA,
@@ -108,7 +108,7 @@ var inPodClaims = []Claim{
 	{
 		ID: "aap/namespace-path", Path: PathInPod, Level: Linked, Expect: Reached,
 		Sentence: "/var/run/secrets/kubernetes.io/serviceaccount/namespace holds the name of the pod's own namespace and nothing else",
-		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods},
+		Source:   fromPod(sectionDirectlyFromPod), Needs: []Feature{Pods, ClusterScoped},
 		Rights: execInPods,
 		Faults: []Fault{
 			tokenNotMounted,

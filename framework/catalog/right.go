@@ -93,6 +93,7 @@ func (r Right) Compare(other Right) int {
 		cmp.Compare(r.NonResourceURL, other.NonResourceURL), cmp.Compare(r.Group, other.Group),
 		cmp.Compare(r.Resource, other.Resource), cmp.Compare(r.Subresource, other.Subresource),
 		cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Name, other.Name), strings.Compare(r.Verb, other.Verb),
+		cmp.Compare(r.String(), other.String()), // in namespaces, or not
 	)
 }
 
@@ -162,6 +163,8 @@ var (
 	grantPods = rights(inGroup("rbac.authorization.k8s.io", "roles", "create"), inGroup("rbac.authorization.k8s.io", "rolebindings", "create"), in("pods", "list"))
 	// readKubernetes is for the Service of the API server itself.
 	readKubernetes = []Right{{Verb: "get", Resource: "services", Name: "kubernetes", Namespaced: true, Namespace: "default"}}
+	// listInDefault is for a client that lists what is in the namespace default.
+	listInDefault = []Right{{Verb: "list", Resource: "pods", Namespaced: true, Namespace: "default"}}
 	// ownServices is for Services whose endpoints are waited for, and
 	// throughServices and throughPods for the API server's proxy to them.
 	ownServices     = rights(in("services", "create"), inGroup("discovery.k8s.io", "endpointslices", "list", "watch"))

@@ -84,7 +84,7 @@ var tokenClaims = []Claim{
 	{
 		ID: "token/default-sa-rights", Path: PathToken, Level: Core, Expect: Reached,
 		Sentence: "the token of the ServiceAccount default reads the root of the API and is refused the namespace's pods with 403, in its own name, until a RoleBinding grants them",
-		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools},
+		Source:   accessCluster(sectionWithoutKubectl), Needs: []Feature{HostTools, ClusterScoped},
 		Rights: rights(tokenSecret, grantPods),
 		Faults: []Fault{
 			controllerManagerDown, signingKeyWrong, accountKeyOther, discoveryUnbound,

@@ -33,6 +33,8 @@ type Env struct {
 	ctx       context.Context
 	dir       string
 	namespace string
+	// turn is the spec's in the namespace that all share, or nil.
+	turn *turn
 	// hop, code and target are those that are blamed when the next assertion
 	// fails.
 	hop    catalog.Hop
@@ -68,6 +70,10 @@ func (e *Env) ready() {
 	})
 	if s.unusable != nil {
 		e.Held(catalog.HopConfig, s.unusable)
+	}
+	if run.options.takesTurns(e.Claim) {
+		e.Require(run.unshared, "sharing a namespace")
+		e.takeTurn()
 	}
 }
 

@@ -6,6 +6,7 @@ package harness
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/probe"
 	"github.com/inroads-k8s/inroads/reports"
 )
 
@@ -30,7 +32,11 @@ var run struct {
 	// id is the same in every process of the run.
 	id      string
 	session *session
-	release func(context.Context) error
+	// namespace is the one that specs share, "" where each has its own; unshared
+	// is why it could not be made, or nil.
+	namespace string
+	unshared  error
+	release   func(context.Context) error
 	// forget takes the run's namespaces out of the ledger; nil where they go
 	// with their cluster.
 	forget func() error
@@ -83,7 +89,7 @@ func Prove(id catalog.ID, body func(ctx context.Context, env *Env)) {
 	if first, ordered := run.priorities[id]; ordered {
 		decorators = append(decorators, first)
 	}
-	if claim.Disruptive {
+	if claim.Disruptive || run.options.takesTurns(claim) {
 		decorators = append(decorators, ginkgo.Serial)
 	}
 	ginkgo.It(string(claim.ID)+": "+claim.Sentence, decorators,
@@ -116,6 +122,10 @@ func ClaimOf(spec types.SpecReport) catalog.ID { return reports.ClaimOf(spec) }
 type handover struct {
 	Run      string        `json:"run"`
 	Clusters []cluster.Ref `json:"clusters"`
+	// Namespace is the one that specs share, or "", and Unshared why there is
+	// none, or "".
+	Namespace string `json:"namespace,omitempty"`
+	Unshared  string `json:"unshared,omitempty"`
 }
 
 // runIDLength is the number of characters of a run's id.
@@ -126,13 +136,25 @@ var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	require(err, "preparing the clusters")
 	id := rand.String(runIDLength)
 	require(noteNamespaces(clusters, id), "noting what the run will create")
-	raw, err := json.Marshal(handover{Run: id, Clusters: clusters})
+	given := handover{Run: id, Clusters: clusters}
+	if len(clusters) > 0 {
+		// A kubeconfig that cannot be used is what each spec has to tell.
+		if _, client, err := connect(clusters[0]); err == nil {
+			if given.Namespace, err = shareNamespace(ctx, run.options, client, id); err != nil {
+				given.Unshared = probe.Redact(err.Error())
+			}
+		}
+	}
+	raw, err := json.Marshal(given)
 	require(err, "handing the clusters over")
 	return raw
 }, func(ctx ginkgo.SpecContext, raw []byte) {
 	var given handover
 	require(json.Unmarshal(raw, &given), "taking the clusters over")
-	run.id = given.Run
+	run.id, run.namespace = given.Run, given.Namespace
+	if given.Unshared != "" {
+		run.unshared = errors.New(given.Unshared)
+	}
 	var err error
 	run.session, err = newSession(ctx, given.Clusters, run.options)
 	require(err, "preparing the run")
@@ -176,6 +198,9 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 		require(run.session.close(), "clearing up after this process")
 	}
 }, func(ctx ginkgo.SpecContext) {
+	if run.session != nil && run.session.client != nil {
+		require(unshareNamespace(ctx, run.options, run.session.client, run.namespace), "deleting the namespace of the run")
+	}
 	if run.forget != nil && run.session != nil && run.session.client != nil {
 		// Longer waits are for a controller that is down, and it may stay so.
 		bounded, cancel := context.WithTimeout(ctx, goneTime)

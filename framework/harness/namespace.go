@@ -12,13 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const (
@@ -37,13 +37,21 @@ const (
 	// defaultServiceAccount exists in every namespace once its controller has
 	// seen it.
 	defaultServiceAccount = "default"
+	// goneInterval is how often it is asked whether the run's namespaces are gone.
+	goneInterval = 500 * time.Millisecond
 )
 
 // Namespace returns the spec's own namespace. The first call creates it, under
-// Pod Security restricted, and waits for its default ServiceAccount.
+// Pod Security restricted, and waits for its default ServiceAccount. Where specs
+// share a namespace it is that one, and it is the spec's turn.
 func (e *Env) Namespace(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
-	if e.namespace == "" {
+	switch {
+	case e.namespace != "":
+	case e.turn != nil:
+		e.BareNamespace(ctx)
+		e.waitServiceAccount(ctx, e.namespace)
+	default:
 		e.namespace = e.NewNamespace(ctx)
 	}
 	return e.namespace
@@ -53,7 +61,12 @@ func (e *Env) Namespace(ctx context.Context) string {
 // put into a namespace.
 func (e *Env) BareNamespace(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
-	if e.namespace == "" {
+	switch {
+	case e.namespace != "":
+	case e.turn != nil:
+		e.checkAlone(ctx)
+		e.namespace = e.turn.namespace
+	default:
 		e.namespace = e.createNamespace(ctx, restricted)
 	}
 	return e.namespace
@@ -89,7 +102,7 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
 	ns, err := e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "inroads-" + group + "-",
-		Labels:       map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: run.id, labelEnforce: podSecurity},
+		Labels:       namespaceLabels(run.id, podSecurity),
 	}}, metav1.CreateOptions{})
 	e.Require(err, "creating a namespace")
 	client := e.Client
@@ -101,6 +114,11 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 		return err
 	})
 	return ns.Name
+}
+
+// namespaceLabels say whose a namespace is, and what Pod Security asks there.
+func namespaceLabels(runID, podSecurity string) map[string]string {
+	return map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: runID, labelEnforce: podSecurity}
 }
 
 // listWatcher is the part of a typed client that a wait needs.
@@ -160,33 +178,19 @@ func (e *Env) checkNothingPulled(ctx context.Context) {
 	}
 }
 
-// waitGone waits until every namespace of the run is gone.
+// waitGone waits until every namespace of the run is gone, where its user may see
+// that.
 func waitGone(ctx context.Context, client kubernetes.Interface, runID string) error {
-	selector := cluster.LabelRun + "=" + runID
-	left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return fmt.Errorf("listing the run's namespaces: %w", err)
-	}
-	names := sets.New[string]()
-	for _, ns := range left.Items {
-		names.Insert(ns.Name)
-	}
-	if names.Len() == 0 {
-		return nil
-	}
-	_, err = watchtools.Until(ctx, left.ResourceVersion, &cache.ListWatch{
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = selector
-			return client.CoreV1().Namespaces().Watch(ctx, o)
-		},
-	}, func(ev watch.Event) (bool, error) {
-		if ns, ok := ev.Object.(*corev1.Namespace); ok && ev.Type == watch.Deleted {
-			names.Delete(ns.Name)
+	return poll.Until(ctx, "the run's namespaces to be gone", goneInterval, func(ctx context.Context) error {
+		left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: cluster.LabelRun + "=" + runID})
+		switch {
+		case apierrors.IsForbidden(err):
+			return nil // each spec has asked for the removal of its own
+		case err != nil:
+			return err
+		case len(left.Items) > 0:
+			return fmt.Errorf("%d are left, %s among them", len(left.Items), left.Items[0].Name)
 		}
-		return names.Len() == 0, nil
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("waiting for namespaces %s to be gone: %w", strings.Join(sets.List(names), ", "), err)
-	}
-	return nil
 }

@@ -23,6 +23,15 @@ type Options struct {
 	Context    string `json:"context,omitempty"`
 	// Overrides take the place of what the kubeconfig says of that context.
 	Overrides probe.Overrides `json:"overrides,omitzero"`
+	// Namespace is a namespace that is there, in which the specs take turns and
+	// which stays; "" means that the run makes what it needs.
+	Namespace string `json:"namespace,omitempty"`
+	// ClusterScoped allows cluster-scoped objects in a cluster that someone set up:
+	// each spec has a namespace of its own, and some make another. Without it all
+	// of the run is in one namespace. A cluster that the run makes needs no leave.
+	ClusterScoped bool `json:"clusterScoped,omitempty"`
+	// NoPods keeps the run from starting pods.
+	NoPods bool `json:"noPods,omitempty"`
 	// ClusterName is the name of the kind cluster; "" means DefaultClusterName.
 	ClusterName string `json:"clusterName,omitempty"`
 	// Topology is that of the kind cluster; "" means that of most claims, and with

@@ -26,8 +26,8 @@ const (
 // rights asks the API server for every right that the selected claims need, all
 // at once over one connection. It returns the claims that lack one, and which.
 func (p *preflight) rights(ctx context.Context) ([]Finding, map[catalog.ID]string) {
-	claims := p.options.Selected()
-	wanted := catalog.RightsOf(claims)
+	claims := p.options.Applicable()
+	wanted := p.options.Rights(claims...)
 	allowed, errs := make([]bool, len(wanted)), make([]error, len(wanted))
 	var wait sync.WaitGroup
 	for i, r := range wanted {
@@ -45,7 +45,7 @@ func (p *preflight) rights(ctx context.Context) ([]Finding, map[catalog.ID]strin
 			missing = append(missing, r)
 		}
 	}
-	findings, forbidden := explainMissing(claims, missing)
+	findings, forbidden := p.options.explainMissing(claims, missing)
 	switch {
 	case len(unknown) > 0:
 		f := unseen(checkRights, unknown[0])
@@ -77,7 +77,7 @@ func (p *preflight) may(ctx context.Context, r catalog.Right) (bool, error) {
 
 // explainMissing returns a finding for each set of claims that lack the same
 // rights, and the rights that each claim lacks in words.
-func explainMissing(claims []catalog.Claim, missing []catalog.Right) ([]Finding, map[catalog.ID]string) {
+func (o Options) explainMissing(claims []catalog.Claim, missing []catalog.Right) ([]Finding, map[catalog.ID]string) {
 	type group struct {
 		claims []catalog.ID
 		rights []catalog.Right
@@ -87,7 +87,7 @@ func explainMissing(claims []catalog.Claim, missing []catalog.Right) ([]Finding,
 	for _, r := range missing {
 		var lacking []catalog.ID
 		for _, c := range claims {
-			if slices.Contains(c.Rights, r) {
+			if slices.Contains(o.rightsOf(c), r) {
 				lacking = append(lacking, c.ID)
 				if forbidden[c.ID] != "" {
 					forbidden[c.ID] += ", "

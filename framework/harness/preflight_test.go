@@ -115,7 +115,7 @@ func TestPreflight(t *testing.T) {
 		forbidden, spared catalog.ID
 	}{
 		{name: "whole", check: checkRights, severity: Fine, spared: "aap/env-vars"},
-		{name: "no ConfigMaps", standIn: standIn{denied: "configmaps"}, check: checkRights, severity: Warning, forbidden: "aap/ca-path", spared: "aap/env-vars"},
+		{name: "no ConfigMaps", standIn: standIn{denied: "configmaps"}, check: checkRights, severity: Warning, forbidden: "token/secret-create", spared: "aap/env-vars"},
 		{name: "slow rights", standIn: standIn{delay: slowAt("/selfsubjectaccessreviews")}, check: checkSpeed, severity: Warning, spared: "aap/env-vars"},
 		{name: "slow all along", standIn: standIn{delay: func(string) time.Duration { return 700 * time.Millisecond }}, check: checkSpeed, severity: Warning, spared: "aap/env-vars"},
 		{name: "readyz does not answer", standIn: standIn{delay: slowAt("/readyz")}, check: checkLeftovers, severity: Fine, broken: probe.APITimeout},
@@ -184,7 +184,7 @@ func TestExplainMissing(t *testing.T) {
 	logs := catalog.Right{Verb: "get", Resource: "pods", Subresource: "log", Namespaced: true}
 	nodes := catalog.Right{Verb: "list", Resource: "nodes"}
 	claims := []catalog.Claim{{ID: "a/one", Rights: []catalog.Right{exec, logs}}, {ID: "a/two", Rights: []catalog.Right{exec, logs, nodes}}, {ID: "b/none"}}
-	findings, forbidden := explainMissing(claims, []catalog.Right{exec, logs, nodes})
+	findings, forbidden := Options{}.explainMissing(claims, []catalog.Right{exec, logs, nodes})
 	if len(findings) != 2 || !slices.Equal(findings[0].Claims, []catalog.ID{"a/one", "a/two"}) || !slices.Equal(findings[1].Claims, []catalog.ID{"a/two"}) {
 		t.Errorf("got %+v", findings)
 	}

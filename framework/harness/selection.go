@@ -40,5 +40,18 @@ func (o Options) Selected() []catalog.Claim {
 	return slices.DeleteFunc(catalog.Claims(), func(c catalog.Claim) bool { return !o.Selects(c) })
 }
 
+// Applicable returns the selected claims without those that are known, before any
+// look at the cluster, not to be put to the test there.
+func (o Options) Applicable() []catalog.Claim {
+	return slices.DeleteFunc(o.Selected(), func(c catalog.Claim) bool {
+		needs := func(f catalog.Feature) bool { return slices.Contains(c.Needs, f) }
+		return o.Existing() && (c.Disruptive || needs(catalog.SetUpByTool) || !c.IsOn(catalog.TopologyMultiNode)) ||
+			o.NoPods && needs(catalog.Pods) || !o.mayClusterScoped() && needs(catalog.ClusterScoped)
+	})
+}
+
+// mayClusterScoped is whether specs may create cluster-scoped objects.
+func (o Options) mayClusterScoped() bool { return o.ClusterScoped || !o.shared() }
+
 // in is whether the list is empty, which selects everything, or has the value.
 func in[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }

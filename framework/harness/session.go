@@ -156,6 +156,9 @@ func findKubectl(candidates ...string) (string, error) {
 	return path, nil
 }
 
+// hiddenNodes is why nothing is known of the nodes.
+const hiddenNodes = "the user of the run may not list nodes"
+
 // missing returns why the claim's feature is not here, or "".
 func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 	switch f {
@@ -163,15 +166,28 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if s.ref.Images.Server == "" || s.ref.Images.Client == "" {
 			return "the run may start no pods"
 		}
+		if run.options.NoPods {
+			return "the run was told to start none"
+		}
+	case catalog.ClusterScoped:
+		if !run.options.mayClusterScoped() {
+			return "the run may create none; --allow cluster-scoped lets it"
+		}
 	case catalog.KubectlImage:
 		if s.ref.Images.Client == cluster.PublicImages().Client {
 			return fmt.Sprintf("there is no kubectl in %q", s.ref.Images.Client)
 		}
 	case catalog.MultiNode:
+		if len(s.ref.Nodes) == 0 {
+			return hiddenNodes
+		}
 		if len(s.ref.Nodes) < 2 {
 			return fmt.Sprintf("the cluster has %d node", len(s.ref.Nodes))
 		}
 	case catalog.ControlPlaneNode:
+		if len(s.ref.Nodes) == 0 {
+			return hiddenNodes
+		}
 		if !slices.ContainsFunc(s.ref.Nodes, func(n cluster.Node) bool { return n.ControlPlane }) {
 			return "no node is known as a control plane"
 		}
@@ -276,16 +292,16 @@ func skipUnlessApplicable(ctx context.Context, s *session, c catalog.Claim, note
 		note(catalog.NotApplicable, reason)
 		ginkgo.Skip(reason)
 	}
+	if right := run.options.Forbidden[c.ID]; right != "" {
+		reason := "the user of the run is not allowed to " + right
+		note(catalog.Skipped, reason)
+		ginkgo.Skip(reason)
+	}
 	for _, f := range c.Needs {
 		if why := s.missing(ctx, f); why != "" {
 			reason := fmt.Sprintf("needs %s: %s", f, why)
 			note(catalog.NotApplicable, reason)
 			ginkgo.Skip(reason)
 		}
-	}
-	if right := run.options.Forbidden[c.ID]; right != "" {
-		reason := "the user of the run is not allowed to " + right
-		note(catalog.Skipped, reason)
-		ginkgo.Skip(reason)
 	}
 }

@@ -49,6 +49,8 @@ var _ = harness.Area(catalog.PathClients, func() {
 			return r
 		}
 		goClient.meet(ctx, env, "lists pods with kubectl's kubeconfig", env.Host, metav1.NamespaceDefault, catalog.Reached)
+		env.Namespace(ctx)
+		env.Leaves(ctx, "configmaps", note)
 		meet("creates an object", env.Host, note, catalog.Reached)
 		made, err := env.Client.CoreV1().ConfigMaps(env.Namespace(ctx)).Get(ctx, note, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred(), "the object that the application has created")

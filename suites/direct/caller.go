@@ -188,6 +188,7 @@ func (c caller) edits(ctx context.Context) {
 	client := c.env.Client.CoreV1().ConfigMaps(c.env.Namespace(ctx))
 	c.awaitRight(ctx, list)
 
+	c.env.Leaves(ctx, "configmaps", subject)
 	c.ask(ctx, "creates an object", request{http.MethodPost, list, contentJSON, newObject}, catalog.Reached)
 	c.env.At(catalog.HopTool)
 	created, err := client.Get(ctx, subject, metav1.GetOptions{})

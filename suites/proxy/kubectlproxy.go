@@ -69,6 +69,7 @@ var _ = harness.Area(catalog.PathKubectlProxy, func() {
 			ObjectMeta: metav1.ObjectMeta{Name: configMap, Labels: map[string]string{harness.LabelManagedBy: harness.ManagedBy}},
 		})
 		env.Require(err, "writing a ConfigMap")
+		env.Leaves(ctx, "configmaps", configMap)
 		env.Meet(catalog.HopLocalProxy, "POST", ask(ctx, proxy, http.MethodPost, path, contentJSON, string(body)), catalog.Reached)
 		created, err := configMaps.Get(ctx, configMap, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred(), "what was posted through the proxy is not there")

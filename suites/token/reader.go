@@ -66,6 +66,9 @@ func newReader(ctx context.Context, env *harness.Env) reader {
 	_, err := poll.ForObject(ctx, "the ServiceAccount default of a new namespace", env.Client.CoreV1().ServiceAccounts(ns), defaultName,
 		func(*corev1.ServiceAccount) error { return nil })
 	env.Held(catalog.HopController, err)
+	for _, name := range []string{secretName, orphanName} {
+		env.Leaves(ctx, "secrets", name)
+	}
 	return r
 }
 

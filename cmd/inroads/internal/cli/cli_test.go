@@ -74,6 +74,13 @@ func TestUsage(t *testing.T) {
 		{"a group and nobody to impersonate", []string{"doctor", "--kubeconfig", "k", "--as-group", "g"}, `inroads: --as-group and --as-uid are of a user who is impersonated; give --as too`},
 		{"no timeout", []string{"run", "--kubeconfig", "k", "--request-timeout", "-1s"}, `inroads: invalid argument "-1s" for "--request-timeout" flag: not a duration such as 10s; 'inroads run --help' lists the flags`},
 		{"format of doctor", []string{"doctor", "-o", "xml"}, `inroads: no output format "xml"; there are table, json, yaml and markdown`},
+		{"a namespace of no cluster", []string{"run", "--namespace", "x"}, `inroads: --namespace is of a cluster that is there, and none is named; name yours with --kubeconfig or --context`},
+		{"an allowance without a cluster", []string{"doctor", "--allow", "cluster-scoped"}, `inroads: --allow is of a cluster that is there, and none is named; name yours`},
+		{"an unknown allowance", []string{"run", "--context", "x", "--allow", "all"}, `inroads: invalid argument "all" for "--allow" flag: there is cluster-scoped`},
+		{"rights of nobody", []string{"rbac"}, `inroads: rbac takes one of --user, --group and --serviceaccount, not 0; 'kubectl auth whoami'`},
+		{"rights of two", []string{"rbac", "--user", "x", "--group", "y"}, `inroads: rbac takes one of --user, --group and --serviceaccount, not 2; `},
+		{"a ServiceAccount without a namespace", []string{"rbac", "--serviceaccount", "x"}, `inroads: --serviceaccount is "x" and not NAMESPACE/NAME; `},
+		{"format of rights", []string{"rbac", "--user", "x", "-o", "table"}, `inroads: no output format "table"; there are yaml and json`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -39,6 +39,9 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 			if err := checkCluster(cmd, o, o.Existing()); err != nil {
 				return err
 			}
+			if err := checkReach(o); err != nil {
+				return err
+			}
 			if !o.Existing() {
 				return examineHost(cmd.Context(), s.Out, format)
 			}
@@ -47,6 +50,7 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 	}
 	sel.bind(cmd, ProfileCore)
 	bindCluster(cmd, &o)
+	bindReach(cmd, &o)
 	bindImages(cmd, &o)
 	bindOutput(cmd, &format, dataFormats)
 	bindConfig(cmd)

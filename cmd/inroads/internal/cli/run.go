@@ -102,6 +102,7 @@ Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
 	sel.bind(cmd, ProfileCore)
 	o, f := &r.options, cmd.Flags()
 	bindCluster(cmd, o)
+	bindReach(cmd, o)
 	bindKind(cmd, o)
 	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side")
 	f.StringArrayVar(&kubectls, "kubectl", nil, "the kubectl under test; given several times, all is proven with each (default the node image's, or the one in PATH)")
@@ -184,6 +185,9 @@ func (r *runner) check(cmd *cobra.Command) error {
 			}
 		}
 		o.ClusterName = ""
+	}
+	if err := checkReach(*o); err != nil {
+		return err
 	}
 	if r.procs < 1 {
 		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")
