@@ -354,7 +354,7 @@ func (g *grantee) run(t *testing.T, o harness.Options, u unit, claims []catalog.
 		return 0
 	}
 	o.Artifacts = t.TempDir()
-	o.Images = images()
+	o.Images, o.RightsMatter = images(), true
 	environ, err := o.Environ()
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSuites$")

@@ -25,7 +25,8 @@ var libraryClaims = []Claim{
 		ID: "go-client/compat-matrix", Path: PathClients, Level: Core, Expect: Reached, Timeout: goBuildTime,
 		Sentence: "one program with client-go of this minor version and of the one before is the same user, lists the same pods and the disruption budgets of policy/v1, and gets NotFound for policy/v1beta1, which the API server no longer serves",
 		Source:   accessCluster(sectionGoClient), Needs: []Feature{GoClient, PreviousGoClient},
-		Rights: rights(discover, askWho, ownNamespace, in("pods", "create", "list"), listInDefault, inGroup("policy", "poddisruptionbudgets", "list")),
+		Rights: rights(discover, askWho, ownNamespace, in("pods", "create", "list"), listInDefault, inGroup("policy", "poddisruptionbudgets", "list"),
+			each(Right{Group: "policy", Resource: "poddisruptionbudgets", Namespaced: true, Namespace: "default"}, []string{"list"})),
 		Faults: append([]Fault{{"go-modfile-ignored", HopTool, "A-TOOL-01", "a go that builds with the same client-go whatever it is told"}, goDropsPod}, wayOfPrograms...),
 	},
 	{

@@ -82,6 +82,11 @@ func fail(message string, callerSkip ...int) {
 // breaks every claim.
 func (e *Env) blame(message string) string {
 	step, broken := e.walkAPI()
+	if lacks := e.lackedRights(); !broken && lacks != "" {
+		e.entry.Verdict = catalog.Inconclusive
+		e.entry.Reason = fmt.Sprintf("the user of the run is not allowed to %s, which is no fault of the way\n%s", lacks, message)
+		return "inconclusive: " + e.entry.Reason
+	}
 	if !broken {
 		step = probe.Step{Hop: e.hop, State: probe.Broken, Target: e.target, Code: e.code, Saw: firstLine(message)}
 		if step.Target == "" {
@@ -101,6 +106,23 @@ func (e *Env) blame(message string) string {
 	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
 	e.entry.Reason = step.Summary() + "\n" + message
 	return e.entry.Reason
+}
+
+// lackedRights returns the rights of the claim that the user does not have, in
+// words, or "" where that is not to matter or is not known.
+func (e *Env) lackedRights() string {
+	if !run.options.RightsMatter || run.session.client == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), diagnosis)
+	defer cancel()
+	var lacked []catalog.Right
+	for _, r := range run.options.Rights(e.Claim) {
+		if allowed, err := may(ctx, run.session.client, r); err == nil && !allowed {
+			lacked = append(lacked, r)
+		}
+	}
+	return words(lacked)
 }
 
 // explain adds to the reason of an inconclusive claim which hop on the way to

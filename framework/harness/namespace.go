@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/poll"
 )
@@ -113,6 +115,9 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 		}
 		return err
 	})
+	if slices.Contains(e.Claim.Needs, catalog.Pods) {
+		e.Require(run.options.copyPullSecret(ctx, client, ns.Name), "preparing the namespace")
+	}
 	return ns.Name
 }
 

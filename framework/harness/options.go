@@ -53,6 +53,13 @@ type Options struct {
 	Kubectl string `json:"kubectl,omitempty"`
 	// Images replace the container images that specs run.
 	Images cluster.Images `json:"images"`
+	// ImageRegistry replaces the registry of the images on a cluster that someone
+	// set up; "" means their own.
+	ImageRegistry string `json:"imageRegistry,omitempty"`
+	// ImagePullSecret is the Secret by which nodes pull the images: NAME in
+	// Namespace, or NAMESPACE/NAME, which is copied into the namespaces that the
+	// run makes; "" means none.
+	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 	// Artifacts is the folder of reports; "" means DefaultArtifacts.
 	Artifacts string `json:"artifacts,omitempty"`
 	// Claims, Paths and Levels select what is proven; each empty means all. Without
@@ -69,6 +76,10 @@ type Options struct {
 	// Forbidden are the claims that are skipped because the user of the run lacks
 	// a right, and which right; see Preflight.
 	Forbidden map[catalog.ID]string `json:"forbidden,omitempty"`
+	// RightsMatter has a claim that fails looked at for a right that the user lacks
+	// by now, which makes it inconclusive. Whoever takes rights away to see claims
+	// fail for it leaves it out.
+	RightsMatter bool `json:"rightsMatter,omitempty"`
 	// Clusters are those that another process of this run has made.
 	Clusters []cluster.Ref `json:"clusters,omitempty"`
 }

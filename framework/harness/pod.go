@@ -108,7 +108,7 @@ func (e *Env) CreatePod(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 	if namespace == "" {
 		namespace = e.Namespace(ctx)
 	}
-	created, err := e.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	created, err := e.Client.CoreV1().Pods(namespace).Create(ctx, run.options.withPullSecret(pod), metav1.CreateOptions{})
 	e.Require(err, "creating pod "+pod.Name)
 	return created
 }

@@ -111,7 +111,7 @@ func (o Options) existingRef() cluster.Ref {
 	if len(o.Clusters) > 0 {
 		return o.Clusters[0]
 	}
-	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.Or(cluster.PublicImages())}
+	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.Or(cluster.PublicImages()).From(o.ImageRegistry)}
 }
 
 // preflight is one look at a cluster.

@@ -122,7 +122,7 @@ func judgeCertificates(now time.Time, skew time.Duration, client, server *x509.C
 // claim starts pods.
 func (p *preflight) images(ctx context.Context) []Finding {
 	needed := func(f catalog.Feature) bool {
-		return slices.ContainsFunc(p.options.Selected(), func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
+		return slices.ContainsFunc(p.options.Applicable(), func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
 	}
 	wanted := slices.Compact([]string{p.ref.Images.Server, p.ref.Images.Client})
 	if !needed(catalog.Pods) || slices.Contains(wanted, "") {

@@ -9,6 +9,7 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
@@ -31,7 +32,7 @@ func (p *preflight) rights(ctx context.Context) ([]Finding, map[catalog.ID]strin
 	allowed, errs := make([]bool, len(wanted)), make([]error, len(wanted))
 	var wait sync.WaitGroup
 	for i, r := range wanted {
-		wait.Go(func() { allowed[i], errs[i] = p.may(ctx, r) })
+		wait.Go(func() { allowed[i], errs[i] = may(ctx, p.client, r) })
 	}
 	wait.Wait()
 
@@ -57,9 +58,9 @@ func (p *preflight) rights(ctx context.Context) ([]Finding, map[catalog.ID]strin
 	return findings, forbidden
 }
 
-// may asks the API server whether the user has the right. About the namespaces
+// may asks the API server whether the client's user has the right. About the namespaces
 // of a run, whose names nobody knows yet, it asks for all namespaces.
-func (p *preflight) may(ctx context.Context, r catalog.Right) (bool, error) {
+func may(ctx context.Context, client kubernetes.Interface, r catalog.Right) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{}
 	if r.NonResourceURL != "" {
 		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Verb: r.Verb, Path: r.NonResourceURL}
@@ -68,7 +69,7 @@ func (p *preflight) may(ctx context.Context, r catalog.Right) (bool, error) {
 			Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource, Name: r.Name, Namespace: r.Namespace,
 		}
 	}
-	answer, err := p.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	answer, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
 		return false, fmt.Errorf("asking for the right to %s: %w", r, err)
 	}

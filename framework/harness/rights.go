@@ -20,6 +20,14 @@ func (o Options) Rights(claims ...catalog.Claim) []catalog.Right {
 }
 
 func (o Options) rightsOf(c catalog.Claim) []catalog.Right {
+	all := o.specRights(c)
+	if slices.Contains(c.Needs, catalog.Pods) {
+		return slices.Concat(all, o.pullRights())
+	}
+	return all
+}
+
+func (o Options) specRights(c catalog.Claim) []catalog.Right {
 	if !o.shared() || slices.Contains(c.Needs, catalog.ClusterScoped) {
 		return c.Rights
 	}

@@ -174,7 +174,7 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 			return "the run may create none; --allow cluster-scoped lets it"
 		}
 	case catalog.KubectlImage:
-		if s.ref.Images.Client == cluster.PublicImages().Client {
+		if s.ref.Images.Client == cluster.PublicImages().From(run.options.ImageRegistry).Client {
 			return fmt.Sprintf("there is no kubectl in %q", s.ref.Images.Client)
 		}
 	case catalog.MultiNode:

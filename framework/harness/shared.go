@@ -214,7 +214,8 @@ func shareNamespace(ctx context.Context, o Options, client kubernetes.Interface,
 	if err != nil {
 		return "", fmt.Errorf("creating the namespace of the run: %w", err)
 	}
-	return ns.Name, nil
+	// The name is given with an error, for the namespace is to go with the run.
+	return ns.Name, o.copyPullSecret(ctx, client, ns.Name)
 }
 
 // unshareNamespace deletes the namespace that the run has made.

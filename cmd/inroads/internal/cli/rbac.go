@@ -55,6 +55,9 @@ they are and what they may do (system:basic-user), and /version
 			}
 			// The rights are for a cluster that is there, whichever it is.
 			o.Context = "any"
+			if err := checkPullSecret(o); err != nil {
+				return err
+			}
 			return writeRoles(s.Out, harness.Roles(o.Rights(o.Applicable()...), subject), format)
 		},
 	}
@@ -64,6 +67,7 @@ they are and what they may do (system:basic-user), and /version
 	f.StringVar(&who.group, "group", "", "name of a group of users")
 	f.StringVar(&who.serviceAccount, "serviceaccount", "", "the user is a ServiceAccount, NAMESPACE/NAME")
 	bindReach(cmd, &o)
+	bindImages(cmd, &o)
 	formats := []string{formatYAML, formatJSON}
 	f.StringVarP(&format, "output", "o", formatYAML, strings.Join(formats, " or "))
 	complete(cmd, "output", func() []string { return formats })

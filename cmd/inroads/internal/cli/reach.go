@@ -26,14 +26,33 @@ func bindReach(cmd *cobra.Command, o *harness.Options) {
 // checkReach finds flags of bindReach that are for another cluster.
 func checkReach(o harness.Options) error {
 	if o.Existing() {
-		return nil
+		return checkPullSecret(o)
 	}
 	const cause, next = "--%s is of a cluster that is there, and none is named", "name yours with --kubeconfig or --context"
 	switch {
 	case o.Namespace != "":
 		return usage(fmt.Sprintf(cause, "namespace"), next)
+	case o.ImageRegistry != "":
+		return usage(fmt.Sprintf(cause, "image-registry"), next)
+	case o.ImagePullSecret != "":
+		return usage(fmt.Sprintf(cause, "image-pull-secret"), next)
 	case o.ClusterScoped:
 		return usage(fmt.Sprintf(cause, "allow"), next)
+	}
+	return nil
+}
+
+// checkPullSecret finds a Secret of which nobody knows in which namespace it is.
+func checkPullSecret(o harness.Options) error {
+	namespace, name, qualified := strings.Cut(o.ImagePullSecret, "/")
+	switch {
+	case o.ImagePullSecret == "":
+	case qualified && (namespace == "" || name == "" || strings.Contains(name, "/")):
+		return usage(fmt.Sprintf("--image-pull-secret is %q and not NAME or NAMESPACE/NAME", o.ImagePullSecret), "'kubectl get secrets --all-namespaces' lists them")
+	case qualified && o.Namespace != "" && namespace != o.Namespace:
+		return usage(fmt.Sprintf("--image-pull-secret is in namespace %q, and pods of --namespace %q cannot use it", namespace, o.Namespace), "put a copy of it there")
+	case !qualified && (o.Namespace == "" || o.ClusterScoped):
+		return usage("--image-pull-secret names no namespace, and the run makes its own", "give NAMESPACE/NAME, of which it makes copies")
 	}
 	return nil
 }

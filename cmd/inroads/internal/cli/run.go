@@ -125,6 +125,8 @@ func bindImages(cmd *cobra.Command, o *harness.Options) {
 	f.StringVar(&o.Images.Server, "server-image", "", "image of pods that serve (default agnhost)")
 	f.StringVar(&o.Images.Client, "client-image", "", "image of pods that call the API")
 	f.StringVar(&o.Images.Library, "library-image", "", "image with the Python and the JavaScript client of the API, for the claims of topology client-libraries (default one that inroads builds for that topology)")
+	f.StringVar(&o.ImageRegistry, "image-registry", "", "registry, or a path in one, in the place of that of the images (default their own)")
+	f.StringVar(&o.ImagePullSecret, "image-pull-secret", "", "Secret by which nodes pull the images: NAME in --namespace, or NAMESPACE/NAME, which is copied")
 }
 
 // kindFlags are the flags that only a cluster of kind's has.
@@ -235,7 +237,7 @@ func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
 	if n := len(found.Forbidden); n > 0 {
 		r.progress("warning: rights: the user's are not enough for %d of %d claims, which are skipped; 'inroads doctor' lists what is missing", n, len(r.options.Selected()))
 	}
-	r.options.Forbidden = found.Forbidden
+	r.options.Forbidden, r.options.RightsMatter = found.Forbidden, true
 	return nil
 }
 
