@@ -41,7 +41,9 @@ type Env struct {
 	code   catalog.Code
 	target string
 	walker func(context.Context) probe.Trace
-	entry  reports.Entry
+	// throttled is whether the API server has had a caller come back later.
+	throttled bool
+	entry     reports.Entry
 }
 
 // current is the spec that this process runs, nil between specs. A Ginkgo
@@ -108,6 +110,9 @@ func (e *Env) Meet(hop catalog.Hop, what string, r access.Result, want catalog.O
 	if r.Err != nil && r.Outcome == catalog.Unknown {
 		e.Inconclusive(fmt.Sprintf("%s: %s", what, r.Summary()))
 	}
+	if r.Outcome != want && r.Throttled() {
+		e.Inconclusive(fmt.Sprintf("%s: the API server has the caller come back later: %s", what, r.Summary()))
+	}
 	if r.Outcome != want {
 		e.Blame(hop, r, want)
 		fail(fmt.Sprintf("%s: want %s, got %s\n%s", what, want, r.Outcome, r.Summary()), 1)
@@ -127,6 +132,7 @@ func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 }
 
 func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
+	e.throttled = e.throttled || r.Throttled()
 	e.target = cmp.Or(r.Target, brief(r.Command))
 	e.entry.Steps = append(e.entry.Steps, reports.Step{
 		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,

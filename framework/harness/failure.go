@@ -82,10 +82,14 @@ func fail(message string, callerSkip ...int) {
 // breaks every claim.
 func (e *Env) blame(message string) string {
 	step, broken := e.walkAPI()
+	switch {
+	case broken && step.Code == probe.APIThrottled:
+		return e.cannotTell(step.Summary(), message)
+	case e.throttled || access.SaysThrottled(message):
+		return e.cannotTell("the API server has had a caller of this spec come back later", message)
+	}
 	if lacks := e.lackedRights(); !broken && lacks != "" {
-		e.entry.Verdict = catalog.Inconclusive
-		e.entry.Reason = fmt.Sprintf("the user of the run is not allowed to %s, which is no fault of the way\n%s", lacks, message)
-		return "inconclusive: " + e.entry.Reason
+		return e.cannotTell(fmt.Sprintf("the user of the run is not allowed to %s, which is no fault of the way", lacks), message)
 	}
 	if !broken {
 		step = probe.Step{Hop: e.hop, State: probe.Broken, Target: e.target, Code: e.code, Saw: firstLine(message)}
@@ -106,6 +110,12 @@ func (e *Env) blame(message string) string {
 	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)
 	e.entry.Reason = step.Summary() + "\n" + message
 	return e.entry.Reason
+}
+
+// cannotTell makes the claim inconclusive and returns the message of that.
+func (e *Env) cannotTell(why, message string) string {
+	e.entry.Verdict, e.entry.Reason = catalog.Inconclusive, why+"\n"+message
+	return "inconclusive: " + e.entry.Reason
 }
 
 // lackedRights returns the rights of the claim that the user does not have, in
@@ -237,7 +247,8 @@ func (e *Env) guard(parent context.Context) (context.Context, func()) {
 		}
 		trace := probe.Walk(ctx, e.apiTarget())
 		step, is := trace.Broken()
-		return trace, is && step.Code != probe.WalkStopped
+		// Whoever is to come back later does, and may get in then.
+		return trace, is && step.Code != probe.WalkStopped && step.Code != probe.APIThrottled
 	}
 	go func() {
 		for ctx.Err() == nil {

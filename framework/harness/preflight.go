@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -100,7 +101,7 @@ func (f Findings) WriteTable(out io.Writer) error {
 // its own.
 func Preflight(ctx context.Context, o Options) Findings {
 	began := time.Now()
-	p := preflight{options: o, ref: o.existingRef(), now: began}
+	p := &preflight{options: o, ref: o.existingRef(), now: began}
 	f := p.look(ctx)
 	f.Took = reports.Duration(time.Since(began))
 	return f
@@ -122,6 +123,8 @@ type preflight struct {
 	config  *rest.Config
 	http    *http.Client
 	client  kubernetes.Interface
+	// throttled is how often the API server has said to come back later.
+	throttled atomic.Int64
 }
 
 func (p *preflight) look(ctx context.Context) Findings {
@@ -161,7 +164,11 @@ func (p *preflight) look(ctx context.Context) Findings {
 	wait.Go(func() { left = p.namespaces(ctx) })
 	wait.Go(func() { faults = p.faults(ctx) })
 	wait.Wait()
-	if ctx.Err() != nil {
+	switch n := p.throttled.Load(); {
+	case n > 0:
+		d, _ := probe.Lookup(probe.APIThrottled)
+		f.List = append(f.List, Finding{Check: checkSpeed, Severity: Warning, Saw: fmt.Sprintf("%s, %d times: 429 Too Many Requests (%s)", d.Title, n, d.Code), Next: d.Hint})
+	case ctx.Err() != nil:
 		f.List = append(f.List, Finding{Check: checkSpeed, Severity: Warning, Saw: fmt.Sprintf("the API server is slow: not everything was looked at in %s", whole), Next: "kubectl get --raw='/readyz?verbose'"})
 	}
 	f.List = slices.Concat(f.List, rights, images, tool, left, faults, []Finding{machine})
@@ -175,6 +182,7 @@ func (p *preflight) connect(config *rest.Config) error {
 	}
 	p.config = rest.CopyConfig(config)
 	p.config.QPS = -1
+	p.config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, &p.throttled} })
 	if err := rest.LoadTLSFiles(p.config); err != nil {
 		return fmt.Errorf("reading the certificates: %w", err)
 	}
@@ -186,6 +194,21 @@ func (p *preflight) connect(config *rest.Config) error {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	return nil
+}
+
+// counting counts the answers by which the API server has a caller come back later.
+// A client of Kubernetes does so by itself, and tells nobody.
+type counting struct {
+	next      http.RoundTripper
+	throttled *atomic.Int64
+}
+
+func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := c.next.RoundTrip(r)
+	if err == nil && response.StatusCode == http.StatusTooManyRequests {
+		c.throttled.Add(1)
+	}
+	return response, err
 }
 
 // timedOut is the diagnosis of a hop that the time of the whole way ended at.

@@ -36,7 +36,9 @@ const fastEnough = 2 * time.Second
 type standIn struct {
 	// denied is the resource that nobody may do anything with.
 	denied string
-	delay  func(path string) time.Duration
+	// limited is the end of the path that is asked for too often.
+	limited string
+	delay   func(path string) time.Duration
 }
 
 func (s standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,6 +48,11 @@ func (s standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-time.After(s.delay(r.URL.Path)):
 		}
+	}
+	if s.limited != "" && strings.HasSuffix(r.URL.Path, s.limited) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests)
+		return
 	}
 	resource := ""
 	if body, err := io.ReadAll(r.Body); err == nil {
@@ -176,6 +183,22 @@ func TestWalkWithin(t *testing.T) {
 	stop()
 	if step, _ := walkWithin(stopped, time.Minute, probe.Target{Kubeconfig: path}).Broken(); step.Code != probe.WalkStopped {
 		t.Errorf("a walk that its caller stopped has code %q", step.Code)
+	}
+}
+
+// TestPreflightThrottled proves that a run is told why little is known of its
+// rights, where the API server has it come back later.
+func TestPreflightThrottled(t *testing.T) {
+	f := Preflight(t.Context(), Options{Kubeconfig: serveStandIn(t, standIn{limited: "/selfsubjectaccessreviews"})})
+	if step, broken := f.Broken(); broken {
+		t.Fatalf("broken at %s: %s", step.Hop, step.Saw)
+	}
+	if len(f.Forbidden) > 0 {
+		t.Errorf("takes claims for forbidden of whose rights nothing is known: %v", f.Forbidden)
+	}
+	i := slices.IndexFunc(f.List, func(x Finding) bool { return x.Check == checkSpeed })
+	if i < 0 || !strings.Contains(f.List[i].Saw, string(probe.APIThrottled)) || f.List[i].Next == "" {
+		t.Errorf("found %+v", f.List)
 	}
 }
 

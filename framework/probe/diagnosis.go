@@ -76,6 +76,7 @@ const (
 	APIUnexpected     Code = "A-API-06"
 	APIUnavailable    Code = "A-API-07"
 	APIDeviates       Code = "A-API-08"
+	APIThrottled      Code = "A-API-09"
 	ServiceMissing    Code = "A-SERVICE-01"
 	ServiceNoPort     Code = "A-SERVICE-02"
 	ServiceSilent     Code = "A-SERVICE-03"
@@ -199,6 +200,7 @@ var diagnoses = []Diagnosis{
 	{APINotReady, catalog.HopAPI, catalog.Unavailable, "API server is not ready", "kubectl get --raw='/readyz?verbose'", docHealth},
 	{APIUnexpected, catalog.HopAPI, catalog.BadRequest, "unexpected answer", "kubectl get --raw=/version -v=8", docPriority},
 	{APIUnavailable, catalog.HopAPI, catalog.Unavailable, "service unavailable", "kubectl get --raw='/readyz?verbose'", docHealth},
+	{APIThrottled, catalog.HopAPI, catalog.BadRequest, "API server has the caller come back later", "ask again after that time; kubectl get flowschemas,prioritylevelconfigurations, and compare with the uid in kubectl get --raw=/version -v=8", docPriority},
 	{APIDeviates, catalog.HopAPI, catalog.Failed, "API answers something else than documented", "kubectl get --raw /api -v=8, and compare with the evidence", docControl},
 	{ServiceMissing, catalog.HopService, catalog.NotFound, "no such object", "kubectl get services,pods --all-namespaces", docServices},
 	{ServiceNoPort, catalog.HopService, catalog.Unavailable, "Service has no such port", "kubectl get services --all-namespaces -o wide; compare spec.ports with the port that was asked for", docServices},

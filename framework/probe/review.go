@@ -253,10 +253,13 @@ func (w *walk) refusal(a *answer) *broken {
 		return a.broken(APIUnavailable, saw, err)
 	case a.status >= http.StatusInternalServerError:
 		return a.broken(APIServerError, saw, err)
+	case a.status == http.StatusTooManyRequests:
+		if seconds := a.header.Get("Retry-After"); seconds != "" {
+			saw += fmt.Sprintf(" (Retry-After: %s)", seconds)
+		}
+		return a.broken(APIThrottled, saw, err)
 	case kubernetes:
 		return a.broken(APIUnexpected, fmt.Sprintf("%d: %s", a.status, status.Message), err)
-	case a.status == http.StatusTooManyRequests:
-		return a.broken(APIUnexpected, saw, err)
 	}
 	return a.broken(APINotKubernetes, saw, err)
 }

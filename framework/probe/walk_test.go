@@ -517,7 +517,14 @@ var rows = []row{
 	{name: "not ready", setup: func(w *world) {
 		w.at(api{ready: say(http.StatusInternalServerError, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n")})
 	}, code: probe.APINotReady, saw: []string{"etcd failed: reason withheld"}},
-	{name: "too many requests", setup: func(w *world) { w.at(api{review: status(http.StatusTooManyRequests, "please try again")}) }, code: probe.APIUnexpected, saw: []string{"429", "please try again"}},
+	{name: "too many requests", setup: func(w *world) { w.at(api{review: status(http.StatusTooManyRequests, "please try again")}) }, code: probe.APIThrottled, saw: []string{"429", "please try again"}},
+	// What API priority and fairness rejects it answers in plain text.
+	{name: "too many requests in plain text", setup: func(w *world) {
+		w.at(api{review: func(out http.ResponseWriter, _ *http.Request) {
+			out.Header().Set("Retry-After", "7")
+			http.Error(out, "Too many requests, please try again later.", http.StatusTooManyRequests)
+		}})
+	}, code: probe.APIThrottled, saw: []string{"429", "please try again later", "Retry-After: 7"}},
 
 	// the caller
 	{name: "canceled before the start", setup: func(w *world) { w.at(api{}).ctx = canceled(w.t) }, code: probe.WalkStopped, hop: catalog.HopConfig},

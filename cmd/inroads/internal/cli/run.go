@@ -235,7 +235,7 @@ func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
 		}
 	}
 	if n := len(found.Forbidden); n > 0 {
-		r.progress("warning: rights: the user's are not enough for %d of %d claims, which are skipped; 'inroads doctor' lists what is missing", n, len(r.options.Selected()))
+		r.progress("warning: rights: the user's are not enough for %d of %d claims, which are skipped; 'inroads doctor' lists what is missing, 'inroads rbac' prints roles that have it", n, len(r.options.Selected()))
 	}
 	r.options.Forbidden, r.options.RightsMatter = found.Forbidden, true
 	return nil
