@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func orUnknown(o catalog.Outcome) catalog.Outcome {
 // Failed for a text that names none. Clients say these things in words of their
 // own; each row is one that was seen.
 func classify(text string) catalog.Outcome {
-	t := strings.ToLower(text)
+	t := strings.ToLower(numbers.ReplaceAllString(text, ""))
 	for _, row := range messages {
 		for _, m := range row.says {
 			if strings.Contains(t, m) {
@@ -104,6 +105,10 @@ func classify(text string) catalog.Outcome {
 	}
 	return catalog.Failed
 }
+
+// numbers are those that are no status, though they may have one in them: ports,
+// and what is longer.
+var numbers = regexp.MustCompile(`:[0-9]+|[0-9]{4,}`)
 
 // OutcomeOf returns the outcome that the text of an error names, for clients that
 // run elsewhere; see classify.

@@ -1,6 +1,10 @@
 package access
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/inroads-k8s/inroads/framework/catalog"
+)
 
 func TestThrottled(t *testing.T) {
 	for _, row := range []struct {
@@ -16,6 +20,21 @@ func TestThrottled(t *testing.T) {
 	} {
 		if got := row.result.Throttled(); got != row.want {
 			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+// TestOutcomeOfNumbers proves that a port is not taken for a status.
+func TestOutcomeOfNumbers(t *testing.T) {
+	for text, want := range map[string]catalog.Outcome{
+		"https://127.0.0.1:46503/api/v1: ERROR 404: Not Found.":           catalog.NotFound,
+		"https://127.0.0.1:503/api/v1: ERROR 404: Not Found.":             catalog.NotFound,
+		"https://127.0.0.1:46500/api/v1: ERROR 503: Service Unavailable.": catalog.Unavailable,
+		"read 15034 bytes":  catalog.Failed,
+		"server said (503)": catalog.Unavailable,
+	} {
+		if got := OutcomeOf(text); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}
 }
