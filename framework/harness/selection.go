@@ -45,7 +45,9 @@ func (o Options) Selected() []catalog.Claim {
 func (o Options) Applicable() []catalog.Claim {
 	return slices.DeleteFunc(o.Selected(), func(c catalog.Claim) bool {
 		needs := func(f catalog.Feature) bool { return slices.Contains(c.Needs, f) }
-		return o.Existing() && (c.Disruptive || needs(catalog.SetUpByTool) || !c.IsOn(catalog.TopologyMultiNode)) ||
+		// As keepsOff has it: whoever gives the image of the libraries needs no topology.
+		elsewhere := !c.IsOn(catalog.TopologyMultiNode) && (o.Images.Library == "" || !needs(catalog.LibraryImage))
+		return o.Existing() && (c.Disruptive || needs(catalog.SetUpByTool) || elsewhere) ||
 			o.NoPods && needs(catalog.Pods) || !o.mayClusterScoped() && needs(catalog.ClusterScoped)
 	})
 }

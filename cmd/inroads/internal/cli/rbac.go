@@ -42,7 +42,7 @@ Not printed are the rights that every authenticated user has by default: to ask 
 they are and what they may do (system:basic-user), and /version
 (system:public-info-viewer), unless a claim names them.`,
 		Example: `  inroads rbac --user jane
-  inroads rbac --serviceaccount ci/inroads --namespace ci-inroads | kubectl apply -f -
+  inroads rbac --serviceaccount ci/inroads --namespace ci-inroads > roles.yaml
   inroads rbac --group ci --path kubectl-proxy -o json`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
