@@ -29,6 +29,8 @@ type Entry struct {
 	Steps []Step      `json:"steps,omitempty"`
 	// Trace is what happened at each hop of the path, in its order.
 	Trace []probe.Step `json:"trace,omitempty"`
+	// Script is the file that repeats what failed; see Claim.
+	Script string `json:"script,omitempty"`
 }
 
 // String keeps Ginkgo's console reporter from printing the evidence as a Go
@@ -98,6 +100,9 @@ func entryOf(spec types.SpecReport) (Entry, bool) {
 		whole.Steps = append(whole.Steps, e.Steps...)
 		if len(e.Trace) > 0 {
 			whole.Trace = e.Trace
+		}
+		if e.Script != "" {
+			whole.Script = e.Script
 		}
 	}
 	return whole, found

@@ -116,7 +116,7 @@ func judge(c catalog.Claim, spec types.SpecReport) Claim {
 	entry, _ := entryOf(spec)
 	one := describe(c)
 	one.Duration = Duration(spec.RunTime.Round(time.Millisecond))
-	one.Hop, one.Code, one.Trace = entry.Hop, clean(entry.Code), entry.Trace
+	one.Hop, one.Code, one.Trace, one.Script = entry.Hop, clean(entry.Code), entry.Trace, entry.Script
 	for _, s := range entry.Steps {
 		s.What, s.Command = clip(clean(s.What), maxCommand), clip(clean(s.Command), maxCommand)
 		one.Steps = append(one.Steps, s)
@@ -150,7 +150,7 @@ func judge(c catalog.Claim, spec types.SpecReport) Claim {
 	}
 	one.Deviates = c.Deviation != "" && one.Verdict == catalog.Proven
 	if one.Verdict == catalog.Proven {
-		one.Hop, one.Code = "", ""
+		one.Hop, one.Code, one.Script = "", "", ""
 	}
 	return one
 }

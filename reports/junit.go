@@ -122,7 +122,7 @@ func claimCase(c Claim) reporters.JUnitTestCase {
 		Time:      seconds(time.Duration(c.Duration)),
 		Properties: properties(append([]string{
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
-			"topology", string(c.Topology), "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code,
+			"topology", string(c.Topology), "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code, "script", c.Script,
 		}, traceProperties(c.Trace)...)...),
 	}
 	message := clip(c.Reason, maxJUnitMessage)

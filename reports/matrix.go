@@ -112,12 +112,37 @@ type Pair struct {
 	Hop     catalog.Hop     `json:"hop,omitempty"`
 	Code    string          `json:"code,omitempty"`
 	Reason  string          `json:"reason,omitempty"`
+	// Script repeats what failed; see Claim. Repeated is what it did, nil where
+	// nobody ran it.
+	Script   string    `json:"script,omitempty"`
+	Repeated *Repeated `json:"repeated,omitempty"`
 	// Time is from the command to the verdict.
 	Time Duration `json:"time"`
 	// Healed is the verdict after healing, and HealedReason why it is not
 	// proven.
 	Healed       catalog.Verdict `json:"healed"`
 	HealedReason string          `json:"healedReason,omitempty"`
+}
+
+// Repeated is what the script of a claim did under the fault and after healing.
+type Repeated struct {
+	Broken ScriptRun `json:"broken"`
+	Healed ScriptRun `json:"healed"`
+}
+
+// ScriptRun is one run of a script.
+type ScriptRun struct {
+	// Exit is its exit code: 0 as expected, 1 not so, 3 where it cannot tell.
+	Exit int `json:"exit"`
+	// Came is the outcome that it saw, and Said the end of what it printed.
+	Came string `json:"came,omitempty"`
+	Said string `json:"said,omitempty"`
+}
+
+// Right is whether the script failed under the fault and not after it. One that
+// cannot tell says neither.
+func (r Repeated) Right() bool {
+	return r.Broken.Exit == 1 && r.Healed.Exit == 0 || r.Broken.Exit == 3 && r.Healed.Exit == 3
 }
 
 // Detected is whether the fault turned the claim red.

@@ -137,9 +137,12 @@ type Claim struct {
 	Deviation string `json:"deviation,omitempty"`
 	Deviates  bool   `json:"documentationDeviates,omitempty"`
 	// Hop and Code are the hop that is blamed and its diagnosis, or empty.
-	Hop      catalog.Hop `json:"hop,omitempty"`
-	Code     string      `json:"code,omitempty"`
-	Duration Duration    `json:"duration"`
+	Hop  catalog.Hop `json:"hop,omitempty"`
+	Code string      `json:"code,omitempty"`
+	// Script is the file, below the folder of the report, that repeats the request
+	// at which the claim failed, or "".
+	Script   string   `json:"script,omitempty"`
+	Duration Duration `json:"duration"`
 	// Trace is what happened at each hop of the path, in its order, up to the
 	// first that broke.
 	Trace []probe.Step `json:"trace,omitempty"`

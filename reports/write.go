@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const (
@@ -13,7 +14,27 @@ const (
 	JSONFile = "report.json"
 	// JUnitFile is the name of the report as JUnit XML.
 	JUnitFile = "junit.xml"
+	// ScriptsDir is the folder of the scripts that repeat what failed.
+	ScriptsDir = "repro"
 )
+
+// ScriptOf returns the name, below the artifacts folder, of the script that repeats
+// the failure of a claim.
+func ScriptOf(claim string) string {
+	return ScriptsDir + "/" + strings.ReplaceAll(claim, "/", "-") + ".sh"
+}
+
+// RemoveScripts removes the scripts of an earlier run.
+func RemoveScripts(dir string) error {
+	old, err := filepath.Glob(filepath.Join(dir, ScriptsDir, "*.sh"))
+	for _, path := range old {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err != nil {
+		return fmt.Errorf("removing the scripts of an earlier run: %w", err)
+	}
+	return nil
+}
 
 // Write puts the report into the artifacts folder, in every format, creating
 // the folder when absent. A reader sees each file old or new, never half.

@@ -35,6 +35,8 @@ type Host struct {
 	Env []string
 	// Network is where the commands run; nil means this machine's own.
 	Network *Network
+	// Journal is told of the proxies that the host starts; nil for none.
+	Journal *Journal
 }
 
 // With returns a copy whose environment has the entries too.
@@ -82,6 +84,7 @@ var errDone = errors.New("it has done what it was to do")
 func (h Host) exec(outer context.Context, stdin io.Reader, done func(said string) bool, name string, args ...string) Result {
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
+	stdin, said := keep(stdin)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir, cmd.Stdin = h.environ(), h.Home, stdin
 	var stdout, stderr bytes.Buffer
@@ -99,6 +102,7 @@ func (h Host) exec(outer context.Context, stdin io.Reader, done func(said string
 		Command: probe.Redact(shellescape.QuoteCommand(append([]string{base(name)}, args...))),
 		Exit:    cmd.ProcessState.ExitCode(), Duration: time.Since(start),
 		Stdout: stdout.String(), Stderr: stderr.String(),
+		Recipe: Recipe{Args: append([]string{name}, args...), Host: h, Stdin: said},
 	}
 	var exit *exec.ExitError
 	switch {

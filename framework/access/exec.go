@@ -54,7 +54,7 @@ func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes
 
 // asked returns the result of a command of which no more is known yet.
 func (c Container) asked(command ...string) Result {
-	return Result{Exit: -1, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
+	return Result{Exit: -1, Recipe: Recipe{Command: command, Container: c}, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
 }
 
 // Script runs a shell script in the container.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -33,7 +34,7 @@ type Request struct {
 // Do makes the request with the client and returns what came back. Redirects
 // are followed as the client says.
 func Do(ctx context.Context, client *http.Client, q Request) Result {
-	r := Result{Command: q.curl(), Target: probe.Redact(q.URL)}
+	r := Result{Command: q.curl(), Target: probe.Redact(q.URL), Recipe: Recipe{Request: &q, Config: configOf(client)}}
 	req, err := http.NewRequestWithContext(ctx, q.Method, q.URL, strings.NewReader(q.Body))
 	if err != nil {
 		r.Err = fmt.Errorf("making the request: %w", err)
@@ -94,7 +95,9 @@ func APIClient(cfg *rest.Config) (*http.Client, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("making a client for %q: %w", cfg.Host, err)
 	}
-	return client, strings.TrimSuffix(cfg.Host, "/"), nil
+	known := *client
+	known.Transport = authenticated{cmp.Or(client.Transport, http.DefaultTransport), cfg}
+	return &known, strings.TrimSuffix(cfg.Host, "/"), nil
 }
 
 // FreshClient is APIClient with a connection of its own for each request, which
@@ -112,5 +115,5 @@ func FreshClient(cfg *rest.Config, timeout time.Duration) (*http.Client, string,
 	if err != nil {
 		return nil, "", fmt.Errorf("making a client for %q: %w", cfg.Host, err)
 	}
-	return &http.Client{Transport: transport, Timeout: timeout}, strings.TrimSuffix(cfg.Host, "/"), nil
+	return &http.Client{Transport: authenticated{transport, cfg}, Timeout: timeout}, strings.TrimSuffix(cfg.Host, "/"), nil
 }

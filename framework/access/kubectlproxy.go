@@ -73,6 +73,7 @@ func (h Host) StartKubectlProxy(ctx context.Context, args ...string) (*KubectlPr
 	}()
 	select {
 	case p.Addr = <-serving:
+		h.Journal.note(Started{Addr: p.Addr, Args: args, Host: h})
 		return p, nil
 	case <-p.done:
 		return nil, fmt.Errorf("running %q: exit code %d: %s", p.Command, p.cmd.ProcessState.ExitCode(), p.Stderr())

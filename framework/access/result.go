@@ -38,6 +38,8 @@ type Result struct {
 	Stderr string
 	// Err is why the caller itself could not ask, nil when it could.
 	Err error
+	// Recipe is how to ask the same again.
+	Recipe Recipe
 }
 
 // summaryLimit bounds each of the outputs in a summary, in bytes.

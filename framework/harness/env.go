@@ -44,6 +44,13 @@ type Env struct {
 	// throttled is whether the API server has had a caller come back later.
 	throttled bool
 	entry     reports.Entry
+	// What follows is kept for the script that repeats what failed: the namespaces
+	// of the spec, the relays on the way to the API server, the last request, and
+	// what was wrong with that way.
+	namespaces []string
+	relays     []relay
+	last       *attempt
+	way        wayFailure
 }
 
 // current is the spec that this process runs, nil between specs. A Ginkgo
@@ -57,7 +64,7 @@ func begin(ctx context.Context, claim catalog.Claim) *Env {
 	current = e
 	dir, err := os.MkdirTemp(s.dir, "spec-")
 	e.Require(err, "making the folder of the spec")
-	e.dir, e.Host.Home = dir, dir
+	e.dir, e.Host.Home, e.Host.Journal = dir, dir, &access.Journal{}
 	ginkgo.DeferCleanup(os.RemoveAll, dir)
 	return e
 }
@@ -84,6 +91,7 @@ func (e *Env) end() {
 	if e.entry.Verdict == "" && e.entry.Trace == nil {
 		e.entry.Trace = e.healthyTrace()
 	}
+	e.leaveScript()
 	ginkgo.AddReportEntry(reports.EntryName, e.entry, ginkgo.ReportEntryVisibilityNever)
 	current = nil
 }
@@ -134,6 +142,7 @@ func (e *Env) Saw(hop catalog.Hop, what string, r access.Result) access.Result {
 func (e *Env) record(hop catalog.Hop, what string, r access.Result, want catalog.Outcome) {
 	e.throttled = e.throttled || r.Throttled()
 	e.target = cmp.Or(r.Target, brief(r.Command))
+	e.remember(hop, what, r, want)
 	e.entry.Steps = append(e.entry.Steps, reports.Step{
 		Hop: hop, What: what, Command: r.Command, Want: want, Outcome: r.Outcome,
 		Status: r.Status, Exit: r.Exit, Milliseconds: r.Duration.Milliseconds(),

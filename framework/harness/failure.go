@@ -155,7 +155,8 @@ func (e *Env) walkAPI() (probe.Step, bool) {
 	target.Timeout = slow
 	trace := probe.Walk(ctx, target)
 	e.entry.Trace = trace.Steps
-	return trace.Broken()
+	e.way.step, e.way.broken = trace.Broken()
+	return e.way.step, e.way.broken
 }
 
 func (e *Env) apiTarget() probe.Target {

@@ -107,6 +107,7 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 		Labels:       namespaceLabels(run.id, podSecurity),
 	}}, metav1.CreateOptions{})
 	e.Require(err, "creating a namespace")
+	e.namespaces = append(e.namespaces, ns.Name)
 	client := e.Client
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error {
 		err := client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})

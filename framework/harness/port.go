@@ -64,6 +64,7 @@ func (e *Env) privateHost(ctx context.Context) (access.Host, bool) {
 	e.Require(err, "listening in a network of the spec's own")
 	ginkgo.DeferCleanup(l.Close)
 	go access.Relay(ctx, l, addressOf(server))
+	e.relays = append(e.relays, relay{l.Addr().String(), addressOf(server)})
 	host := e.HostWith("relayed", e.relayed(server, l.Addr().String()))
 	host.Network = network
 	return host, true
@@ -81,6 +82,7 @@ func (e *Env) Tapped(ctx context.Context) (*access.Tap, access.Kubeconfig) {
 	tap, err := access.StartTap(ctx, addressOf(server))
 	e.Require(err, "tapping the way to the API server")
 	ginkgo.DeferCleanup(tap.Stop)
+	e.relays = append(e.relays, relay{tap.Addr, addressOf(server)})
 	return tap, e.relayed(server, tap.Addr)
 }
 

@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
 )
 
 func newExplain(s Streams) *cobra.Command {
-	var format string
+	var format, artifacts string
 	cmd := &cobra.Command{
 		Use:   "explain CLAIM|CODE",
 		Short: "Tell what a claim says and what would disprove it, why nothing can, or what a code means",
@@ -35,7 +39,7 @@ func newExplain(s Streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, c := range catalog.Claims() {
 				if strings.EqualFold(string(c.ID), args[0]) {
-					return writeExplained(s.Out, format, rowOf(c), func(w io.Writer) error { return explain(w, c) })
+					return writeExplained(s.Out, format, rowOf(c), func(w io.Writer) error { return explain(w, c, artifacts) })
 				}
 			}
 			for _, a := range catalog.Advices() {
@@ -51,6 +55,7 @@ func newExplain(s Streams) *cobra.Command {
 			return usage(fmt.Sprintf("no claim or code %q", args[0]), suggest(args[0], slices.Concat(claimIDs(), adviceIDs(), codes()))+"'inroads list' prints the claims")
 		},
 	}
+	cmd.Flags().StringVar(&artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports of the last run, if there are any")
 	bindOutput(cmd, &format, dataFormats)
 	return cmd
 }
@@ -123,7 +128,7 @@ func faultsOf(code probe.Code) []faultOf {
 	return all
 }
 
-func explain(w io.Writer, c catalog.Claim) error {
+func explain(w io.Writer, c catalog.Claim, artifacts string) error {
 	path, err := catalog.LookupPath(c.Path)
 	if err != nil {
 		return err
@@ -151,7 +156,23 @@ func explain(w io.Writer, c catalog.Claim) error {
 		fmt.Fprintf(w, "%s\t%s at hop %s (%s): %s\n", head, f.Name, f.Hop, f.Code, f.How)
 	}
 	fmt.Fprintf(w, "prove it\tinroads run --claim %s\n", c.ID)
+	explainLast(w, c.ID, artifacts)
 	return nil
+}
+
+// explainLast tells how the claim failed in the last run, if there was one and it
+// did, and how to repeat that.
+func explainLast(w io.Writer, id catalog.ID, artifacts string) {
+	report, err := reports.Load(artifacts)
+	if err != nil {
+		return
+	}
+	for _, c := range report.Claims {
+		if c.ID == id && c.Script != "" {
+			fmt.Fprintf(w, "in the last run\t%s%s: %s\n", c.Verdict, blame(c), firstLine(c.Reason))
+			fmt.Fprintf(w, "repeat it\tbash %s\n", shellescape.Quote(filepath.Join(artifacts, c.Script)))
+		}
+	}
 }
 
 func explainAdvice(w io.Writer, a catalog.Advice) error {

@@ -76,6 +76,7 @@ matrix could not be run, or a fault not be healed.`,
 	f.BoolVar(&list, "list", false, "print the faults, and end")
 	f.IntVar(&m.healthy, "healthy", 1, "runs of all claims before any fault, to find false alarms")
 	f.StringVar(&m.breakCluster, "break-cluster", "", "context of the cluster of --kubeconfig or --context, to say that it may be broken")
+	f.BoolVar(&m.repeat, "repeat", false, "run the script of each claim that is red under the fault and after healing, to see that it repeats the failure")
 	f.IntVar(&m.procs, "procs", maxProcs, "processes that run specs side by side")
 	f.StringVar(&o.Kubectl, "kubectl", "", "the kubectl under test (default the node image's, or the one in PATH)")
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
@@ -125,6 +126,7 @@ type matrixRun struct {
 	healthy      int
 	breakCluster string
 	procs        int
+	repeat       bool
 }
 
 func (m *matrixRun) run(cmd *cobra.Command) error {
@@ -211,7 +213,7 @@ func (m *matrixRun) matrix(ctx context.Context, ref cluster.Ref) (reports.Matrix
 	}
 	started := time.Now()
 	result, err := matrix.Run(ctx, matrix.Options{
-		Cluster: ref, Claims: m.options.Selected(), Faults: m.faults, Healthy: m.healthy, SideBySide: sideBySide,
+		Cluster: ref, Claims: m.options.Selected(), Faults: m.faults, Healthy: m.healthy, SideBySide: sideBySide, Repeat: m.repeat,
 		Specs: m.specs, Preflight: preflight, Ledger: l, Dir: dir, Artifacts: m.options.Artifacts, Log: m.streams.Out,
 	})
 	result.Started, result.Finished = started.UTC().Round(time.Millisecond), time.Now().UTC().Round(time.Millisecond)

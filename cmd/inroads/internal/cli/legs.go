@@ -96,7 +96,7 @@ func (r *runner) all(ctx context.Context, legs []*runner) (report reports.Report
 		}
 	}
 	report = reports.Merge(done.list)
-	if err := reports.Write(r.options.Artifacts, report); err != nil {
+	if err := errors.Join(reports.RemoveScripts(r.options.Artifacts), reports.Write(r.options.Artifacts, report)); err != nil {
 		return reports.Unable(r.meta, reports.SetupFailure{Stage: stageReports, Message: err.Error()}), ""
 	}
 	// The legs share it.
@@ -119,6 +119,9 @@ func (r *runner) all(ctx context.Context, legs []*runner) (report reports.Report
 		all.Go(func() {
 			defer free.Release(nodes)
 			lefts[i] = leg.answer(ctx, func(j int, one reports.Report) {
+				for c := range one.Claims {
+					one.Claims[c].Script = below(r.options.Artifacts, leg.options.Artifacts, one.Claims[c].Script)
+				}
 				merged := done.set(i*len(r.kubectls)+j, one)
 				if len(done.list) > 1 {
 					// The last one, which is written with the summary, tells of an error.
@@ -165,6 +168,7 @@ func (r *runner) answer(ctx context.Context, report func(kubectl int, one report
 			return ""
 		}
 	}
+	whole := r.options.Artifacts
 	for j, k := range r.kubectls {
 		if why := r.limits.reached(r.now()); why != "" {
 			report(j, reports.NotReached(r.metaOf(k), why))
@@ -177,9 +181,22 @@ func (r *runner) answer(ctx context.Context, report func(kubectl int, one report
 			one.name = strings.TrimSpace(r.name + " kubectl " + k.version)
 			one.options.Artifacts = filepath.Join(r.options.Artifacts, "kubectl-"+strings.ReplaceAll(k.version, string(filepath.Separator), "_"))
 		}
-		report(j, one.prove(ctx))
+		proven := one.prove(ctx)
+		for i := range proven.Claims {
+			proven.Claims[i].Script = below(whole, one.options.Artifacts, proven.Claims[i].Script)
+		}
+		report(j, proven)
 	}
 	return ""
+}
+
+// below returns the name below the outer folder of what has one below the inner.
+func below(outer, inner, name string) string {
+	within, err := filepath.Rel(outer, filepath.Join(inner, name))
+	if name == "" || err != nil {
+		return ""
+	}
+	return filepath.ToSlash(within)
 }
 
 // stoppedOr returns the report of a run that did not get to its claims. A run that

@@ -271,7 +271,10 @@ func (r *runner) prove(ctx context.Context) reports.Report {
 	if ctx.Err() != nil {
 		return reports.Stopped(r.meta)
 	}
-	err := reports.Write(r.options.Artifacts, reports.Placeholder(r.meta))
+	err := errors.Join(
+		reports.RemoveScripts(r.options.Artifacts),
+		reports.Write(r.options.Artifacts, reports.Placeholder(r.meta)),
+	)
 	if err == nil {
 		err = r.runSpecs(ctx)
 	}

@@ -369,15 +369,15 @@ func TestRemarksAreBrief(t *testing.T) {
 		claims = append(claims, reports.Claim{ID: id, Verdict: catalog.Inconclusive, Reason: "interrupted"})
 	}
 	claims = append(claims,
-		reports.Claim{ID: "b/a", Verdict: catalog.Disproven, Reason: "no", Hop: catalog.HopTLS, Code: "A-TLS-02"},
+		reports.Claim{ID: "b/a", Verdict: catalog.Disproven, Reason: "no", Hop: catalog.HopTLS, Code: "A-TLS-02", Script: "repro/b-a.sh"},
 		reports.Claim{ID: "b/b", Verdict: catalog.Proven},
 		reports.Claim{ID: "b/c", Verdict: catalog.Proven, Deviates: true, Deviation: "it says yes"})
 	want := []string{
 		"inconclusive   3 claims: interrupted",
-		"disproven      b/a [tls A-TLS-02]: no",
+		"disproven      b/a [tls A-TLS-02]: no\n    repeat it: bash 'my artifacts/repro/b-a.sh'",
 		"proven         b/c: documentation deviates: it says yes",
 	}
-	got := remarks(claims)
+	got := remarks(claims, "my artifacts")
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -9,7 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/probe"
 	"github.com/inroads-k8s/inroads/reports"
 )
@@ -84,6 +87,9 @@ func (r *runner) tell(e reports.Event) {
 func (r *runner) conclude(report reports.Report, left string) error {
 	report.Started, report.Finished = r.started.UTC().Round(time.Millisecond), r.now().UTC().Round(time.Millisecond)
 	report.CleanUp = cmp.Or(left, report.CleanUp)
+	if err := r.giveScripts(&report); err != nil {
+		return unable(err, "")
+	}
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
 	}
@@ -96,6 +102,9 @@ func (r *runner) conclude(report reports.Report, left string) error {
 		cause := report.Setup.Message
 		if report.Setup.Stage != stagePreflight {
 			cause = report.Setup.Stage + ": " + cause
+		}
+		for _, c := range report.Claims[:min(1, len(report.Claims))] {
+			fmt.Fprint(r.streams.Out, strings.TrimPrefix(repeating(c, r.options.Artifacts)+"\n", "\n"))
 		}
 		return &exitError{code: code, cause: cause}
 	}
@@ -110,6 +119,34 @@ func (r *runner) conclude(report reports.Report, left string) error {
 	default:
 		return done(code)
 	}
+}
+
+// giveScripts gives the claims that failed and have no script of their own one that
+// goes the way to the API server, which is what kept the run from them.
+func (r *runner) giveScripts(report *reports.Report) error {
+	// There was no cluster to ask, or nobody who wanted to know.
+	if report.Interrupted || report.Setup != nil && report.Setup.Stage != stagePreflight && report.Setup.Stage != stageSpecs {
+		return nil
+	}
+	var step probe.Step
+	if s := report.Setup; s != nil && s.Hop != "" {
+		step = probe.Step{Hop: s.Hop, State: probe.Broken, Code: probe.Code(s.Code), Saw: s.Message}
+	}
+	name := ""
+	for i := range report.Claims {
+		c := &report.Claims[i]
+		if c.Script != "" || c.Verdict != catalog.Disproven && c.Verdict != catalog.Inconclusive {
+			continue
+		}
+		if name == "" {
+			var err error
+			if name, err = harness.WriteWayScript(r.options, step); err != nil {
+				return err
+			}
+		}
+		c.Script = name
+	}
+	return nil
 }
 
 // exitCode is what the report amounts to.
@@ -135,7 +172,7 @@ func exitCode(r reports.Report) int {
 func (r *runner) summarize(report reports.Report) {
 	out, s := r.summaryTo(), report.Summary
 	fmt.Fprintln(out)
-	for _, line := range remarks(report.Claims) {
+	for _, line := range remarks(report.Claims, r.options.Artifacts) {
 		fmt.Fprintln(out, line)
 	}
 	for _, c := range report.Clusters {
@@ -167,7 +204,7 @@ const manyAlike = 3
 
 // remarks returns a line for each claim of which there is more to say than that
 // it is proven.
-func remarks(claims []reports.Claim) []string {
+func remarks(claims []reports.Claim, artifacts string) []string {
 	type cause struct {
 		verdict catalog.Verdict
 		reason  string
@@ -184,13 +221,21 @@ func remarks(claims []reports.Claim) []string {
 			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, c.Name(), oneLine(c.Deviation)))
 		case c.Verdict == catalog.Proven || n == 0:
 		case n >= manyAlike:
-			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s", verdictWidth, c.Verdict, n, oneLine(c.Reason)))
+			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s%s", verdictWidth, c.Verdict, n, oneLine(c.Reason), repeating(c, artifacts)))
 			alike[why] = 0
 		default:
-			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.Name(), blame(c), indented(c.Reason)))
+			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.Name(), blame(c), indented(c.Reason)+repeating(c, artifacts)))
 		}
 	}
 	return lines
+}
+
+// repeating is the line that tells how to repeat what failed, or "".
+func repeating(c reports.Claim, artifacts string) string {
+	if c.Script == "" {
+		return ""
+	}
+	return "\n    repeat it: bash " + shellescape.Quote(filepath.Join(artifacts, c.Script))
 }
 
 // firstLine returns the line of a reason that names the hop and what was wanted.

@@ -39,6 +39,9 @@ type Options struct {
 	// SideBySide is how many Client faults are in place at once; zero means one.
 	SideBySide int
 	Specs      Specs
+	// Repeat runs the script of each claim that is red while the fault is in place,
+	// and after healing.
+	Repeat bool
 	// Preflight walks the way to the cluster as a run does first.
 	Preflight func(ctx context.Context, ref cluster.Ref) (probe.Trace, time.Duration)
 	// Ledger is told of each Cluster fault.
@@ -185,6 +188,8 @@ func (r *run) clientFaults(ctx context.Context, faults []fault.Fault) error {
 	r.logf("healed all client faults: %d of %d claims proven", healed.Summary.Proven, healed.Summary.Total())
 	for _, row := range rows {
 		judgeHealed(row, healed)
+		r.repeat(ctx, row, r.Cluster, nil, true)
+		r.tellRepeated(*row)
 		r.matrix.Faults = append(r.matrix.Faults, *row)
 	}
 	return nil
@@ -210,8 +215,10 @@ func (r *run) clusterFaults(ctx context.Context, faults []fault.Fault) error {
 				row.Failure = err.Error()
 			}
 			judgeHealed(row, healed)
+			r.repeat(ctx, row, r.Cluster, nil, true)
 		}
 		r.tell(*row)
+		r.tellRepeated(*row)
 		r.matrix.Faults = append(r.matrix.Faults, *row)
 		if unhealed != nil {
 			return fmt.Errorf("%w; what follows would say nothing", unhealed)
@@ -273,9 +280,10 @@ func (r *run) under(ctx context.Context, f fault.Fault, heal func(context.Contex
 		want := wanted(c.ID, f.Name)
 		row.Pairs = append(row.Pairs, reports.Pair{
 			Claim: c.ID, WantHop: want.Hop, WantCode: want.Code,
-			Verdict: c.Verdict, Hop: c.Hop, Code: c.Code, Reason: c.Reason, Time: reports.Duration(starting) + c.Duration,
+			Verdict: c.Verdict, Hop: c.Hop, Code: c.Code, Reason: c.Reason, Script: c.Script, Time: reports.Duration(starting) + c.Duration,
 		})
 	}
+	r.repeat(ctx, row, site.Ref, site.Env, false)
 	return row
 }
 
