@@ -38,7 +38,28 @@ func AppendEvent(path string, e Event) error {
 		return nil
 	}
 	e.Reason = clip(clean(e.Reason), maxEventReason)
-	line, err := json.Marshal(e)
+	return appendLine(path, e)
+}
+
+// Told is a line of the events: that of an Event, or of a credential that must be
+// in nothing that the run writes.
+type Told struct {
+	Event
+	Secret string `json:"secret,omitempty"`
+}
+
+// AppendSecret tells of a credential as AppendEvent does of an event: to a FIFO
+// alone, which keeps nothing on disk.
+func AppendSecret(path, value string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		return err
+	}
+	return appendLine(path, Told{Secret: value})
+}
+
+func appendLine(path string, what any) error {
+	line, err := json.Marshal(what)
 	if err != nil {
 		return fmt.Errorf("writing an event: %w", err)
 	}

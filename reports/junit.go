@@ -18,6 +18,7 @@ const (
 	junitSuite     = "inroads"
 	junitSetup     = "set-up"
 	junitCleanUp   = "clean-up"
+	junitLeak      = "leak"
 	junitTimestamp = "2006-01-02T15:04:05"
 	// maxJUnitMessage bounds the message attribute, which viewers show in one
 	// line; the whole reason is in the element's text.
@@ -62,6 +63,13 @@ func (r Report) JUnit() ([]byte, error) {
 			Classname: junitSuite,
 			Status:    string(catalog.Inconclusive),
 			Error:     &reporters.JUnitError{Message: clip(r.CleanUp, maxJUnitMessage), Type: string(catalog.Inconclusive), Description: r.CleanUp},
+		})
+	}
+	for _, leak := range r.Leaks {
+		suite.Errors++
+		suite.TestCases = append(suite.TestCases, reporters.JUnitTestCase{
+			Name: junitLeak, Classname: junitSuite, Status: string(catalog.Inconclusive),
+			Error: &reporters.JUnitError{Message: leak, Type: string(catalog.Inconclusive), Description: leak},
 		})
 	}
 	for _, c := range r.Claims {

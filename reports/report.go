@@ -39,6 +39,8 @@ type Report struct {
 	Setup *SetupFailure `json:"setupFailure,omitempty"`
 	// CleanUp is what the run could not remove, in one line, or "".
 	CleanUp string `json:"cleanUpFailure,omitempty"`
+	// Leaks are the credentials that the run has written somewhere, each in words.
+	Leaks []string `json:"leaks,omitempty"`
 	// Interrupted is whether a person or a signal stopped the run.
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Clusters    []Cluster `json:"clusters"`

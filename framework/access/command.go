@@ -98,6 +98,8 @@ func (h Host) exec(outer context.Context, stdin io.Reader, done func(said string
 	endWithGroup(cmd)
 	start := time.Now()
 	err := h.Network.run(cmd)
+	probe.KnownSecrets().Learn(said)
+	probe.KnownSecrets().Learn(stdout.String())
 	r := Result{
 		Command: probe.Redact(shellescape.QuoteCommand(append([]string{base(name)}, args...))),
 		Exit:    cmd.ProcessState.ExitCode(), Duration: time.Since(start),

@@ -40,6 +40,7 @@ func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes
 	start := time.Now()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
 	r.Duration, r.Stdout, r.Stderr = time.Since(start), stdout.String(), stderr.String()
+	probe.KnownSecrets().Learn(r.Stdout)
 	var exit utilexec.CodeExitError
 	switch {
 	case err == nil:

@@ -47,6 +47,9 @@ func Do(ctx context.Context, client *http.Client, q Request) Result {
 		}
 		req.Header[k] = v
 	}
+	if c := configOf(client); c != nil {
+		learn(c)
+	}
 	start := time.Now()
 	resp, err := client.Do(req)
 	r.Duration = time.Since(start)
@@ -64,6 +67,7 @@ func Do(ctx context.Context, client *http.Client, q Request) Result {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
 	r.Duration, r.Status, r.Stdout = time.Since(start), resp.StatusCode, string(body)
+	probe.KnownSecrets().Learn(r.Stdout)
 	r.Outcome, r.Header = catalog.FromStatus(resp.StatusCode), resp.Header
 	if err != nil {
 		r.Stderr, r.Outcome = "reading the body: "+err.Error(), classify(err.Error())

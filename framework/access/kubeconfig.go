@@ -189,6 +189,11 @@ func (k Kubeconfig) RESTConfig() (*rest.Config, error) {
 
 // Write writes it to a file of mode 0600, which must not exist yet.
 func (k Kubeconfig) Write(path string) error {
+	for _, user := range k.config.AuthInfos {
+		for _, secret := range []string{user.Token, user.Password, string(user.ClientKeyData)} {
+			probe.KnownSecrets().Add(secret)
+		}
+	}
 	raw, err := clientcmd.Write(*k.config)
 	if err != nil {
 		return fmt.Errorf("encoding kubeconfig %q: %w", path, err)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // Recipe is what a Result was made from, so that the same can be asked again. One
@@ -132,6 +133,14 @@ func configOf(client *http.Client) *rest.Config {
 		return a.config
 	}
 	return nil
+}
+
+// learn notes the credentials of a client.
+func learn(c *rest.Config) {
+	known := probe.KnownSecrets()
+	known.Add(c.BearerToken)
+	known.Add(c.Password)
+	known.Add(string(c.KeyData))
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.

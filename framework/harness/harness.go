@@ -52,6 +52,12 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 		return false
 	}
 	run.options, run.priorities = options, options.priorities()
+	if events := os.Getenv(reports.EnvEvents); events != "" {
+		probe.KnownSecrets().Tell(func(_, value string) {
+			// Whoever does not hear of it looks for the others.
+			_ = reports.AppendSecret(events, value)
+		})
+	}
 	gomega.RegisterFailHandler(fail)
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.Timeout = max(suite.Timeout, suiteTimeout)

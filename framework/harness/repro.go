@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,7 +216,11 @@ func (e *Env) restart(s *script, n int, p access.Started) {
 	if p.Host.Kubeconfig != "" && p.Host.Kubeconfig != e.Cluster.Kubeconfig && e.mentions(p.Addr) {
 		kubeconfig = s.kubeconfig(p.Host.Kubeconfig, e.Cluster.Kubeconfig)
 	}
-	s.variable(p.Addr, fmt.Sprintf("proxy%d", n), "\nserve_proxy "+fmt.Sprint(n)+" "+kubeconfig+" "+s.words(args...)+fmt.Sprintf("\nproxy%d=$served", n))
+	start := "\nserve_proxy " + fmt.Sprint(n) + " " + kubeconfig + " " + s.words(args...) + fmt.Sprintf("\nproxy%d=$served", n)
+	s.replace(p.Addr, `"$proxy`+fmt.Sprint(n)+`"`, start)
+	if _, port, err := net.SplitHostPort(p.Addr); err == nil {
+		s.replace("localhost:"+port, `"localhost:${proxy`+fmt.Sprint(n)+`##*:}"`, start)
+	}
 	if !s.helped {
 		s.helped = true
 		s.line("%s", proxyPrelude)

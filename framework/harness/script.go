@@ -73,6 +73,8 @@ type script struct {
 	// namespaces that it makes.
 	helped bool
 	made   []string
+	// gone is whether the request goes to something that went with the run.
+	gone bool
 }
 
 // substitution is a text that stands for something else when the script runs.
@@ -180,9 +182,17 @@ func standsAlone(text string, from, to int) bool {
 	return to == len(text) || !digit(text[to-1]) || !digit(text[to])
 }
 
+// loopbackPort is an address at which nothing listens any more, unless the script
+// has made it listen.
+var loopbackPort = regexp.MustCompile(`(?:127\.0\.0\.[0-9]+|localhost|\[::1\]):[1-9][0-9]{3,4}\b`)
+
 // literal quotes a text. A secret in it, which nobody has said how to find, is for
 // the reader to give.
 func (s *script) literal(text string) string {
+	if at := loopbackPort.FindString(text); at != "" && !s.gone {
+		s.gone = true
+		s.note("At " + at + " listened something of the run's own, such as a man in the middle, which this script cannot make.")
+	}
 	if probe.Redact(text) == text {
 		return shellescape.Quote(text)
 	}
@@ -628,12 +638,16 @@ show stdout
 show stderr
 echo "expected: %s"
 echo "came:     $came, exit code $code${status:+, HTTP $status}"`, s.subject.Want)
+	if s.gone {
+		p("echo 'It went to something of the run that is not here; see the head of this script.'\nexit %d", ScriptUnable)
+		return
+	}
 	if s.subject.Came == catalog.Unknown {
 		p("echo 'In the run it could not be asked at all.'\nexit %d", ScriptUnable)
 		return
 	}
 	if s.subject.Want == s.subject.Came || s.subject.Want == catalog.Unknown {
-		p(`[ "$came" = %s ] || { echo "In the run it was %s."; exit %d; }`, s.subject.Came, s.subject.Came, ScriptUnmet)
+		p(`[ "$came" = %s ] || { echo "In the run it was %s."; exit %d; }`, s.subject.Came, s.subject.Came, ScriptUnable)
 		p("echo \"The outcome was right in the run too; what was answered was not: compare it with 'failed' in the head of this script.\"\nexit %d", ScriptUnable)
 		return
 	}

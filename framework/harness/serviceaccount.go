@@ -10,6 +10,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // tokenLifetime is how long the tokens of a spec are valid; the API server
@@ -53,5 +55,6 @@ func (e *Env) As(ctx context.Context, sa *corev1.ServiceAccount) *rest.Config {
 	e.Require(err, "requesting a token of ServiceAccount "+sa.Name)
 	cfg := rest.AnonymousClientConfig(e.Config)
 	cfg.BearerToken = request.Status.Token
+	probe.KnownSecrets().Add(cfg.BearerToken)
 	return cfg
 }

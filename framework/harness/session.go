@@ -25,6 +25,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/kind"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 const (
@@ -73,6 +74,9 @@ func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*sessio
 	var err error
 	if s.config, s.client, err = connect(s.ref); err != nil {
 		s.config, s.unusable = &rest.Config{}, err
+	}
+	for _, secret := range []string{s.config.BearerToken, s.config.Password, string(s.config.KeyData)} {
+		probe.KnownSecrets().Add(secret)
 	}
 	if s.dir, s.forget, err = makeRunDir(); err != nil {
 		return nil, err

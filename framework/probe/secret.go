@@ -13,8 +13,11 @@ const redacted = "REDACTED"
 // REDACTED; Reveal alone gives the value.
 type Secret string
 
-// Reveal returns the value itself.
-func (s Secret) Reveal() string { return string(s) }
+// Reveal returns the value itself, which KnownSecrets has from then on.
+func (s Secret) Reveal() string {
+	known.Add(string(s))
+	return string(s)
+}
 
 // String returns REDACTED.
 func (Secret) String() string { return redacted }

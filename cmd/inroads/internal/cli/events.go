@@ -25,9 +25,9 @@ type listener struct {
 	heard sync.WaitGroup
 }
 
-// listen makes a FIFO in the folder and calls hear for each event, in one
-// goroutine, until close.
-func listen(dir string, hear func(reports.Event)) (l *listener, err error) {
+// listen makes a FIFO in the folder and calls hear for each event, and secret for
+// each credential of the run, in one goroutine, until close.
+func listen(dir string, hear func(reports.Event), secret func(string)) (l *listener, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("listening for events: %w", err)
@@ -49,9 +49,13 @@ func listen(dir string, hear func(reports.Event)) (l *listener, err error) {
 	l.heard.Go(func() {
 		defer func() { _ = reader.Close() }()
 		for lines := bufio.NewScanner(reader); lines.Scan(); {
-			var e reports.Event
-			if json.Unmarshal(lines.Bytes(), &e) == nil {
-				hear(e)
+			var e reports.Told
+			switch {
+			case json.Unmarshal(lines.Bytes(), &e) != nil:
+			case e.Secret != "":
+				secret(e.Secret)
+			default:
+				hear(e.Event)
 			}
 		}
 	})

@@ -214,6 +214,8 @@ func (r *runner) run(ctx context.Context) error {
 	r.meta = r.options.Meta(nil)
 	r.meta.Started = r.started
 	r.tally = &tally{}
+	r.guard = newGuard(&r.streams)
+	defer r.guard.stop()
 	if len(r.kubectls) == 0 {
 		r.kubectls = []kubectl{{path: r.options.Kubectl}}
 	}

@@ -167,6 +167,8 @@ type runner struct {
 	env   []string
 	heard func(reports.Event)
 
+	// guard looks for the run's credentials, nil for nobody.
+	guard   *guard
 	started time.Time
 	meta    reports.Meta
 	// tally is of the run as a whole.
@@ -327,7 +329,7 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 			r.heard(e)
 		}
 		r.tell(e)
-	})
+	}, r.guard.add)
 	if err != nil {
 		return err
 	}

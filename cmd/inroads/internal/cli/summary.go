@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -84,7 +85,7 @@ func (r *runner) tell(e reports.Event) {
 // conclude writes the report, prints what came of the run and returns how the
 // program ends. left says what the run could not remove of what it made, or is
 // "".
-func (r *runner) conclude(report reports.Report, left string) error {
+func (r *runner) conclude(report reports.Report, left string) (failure error) {
 	report.Started, report.Finished = r.started.UTC().Round(time.Millisecond), r.now().UTC().Round(time.Millisecond)
 	report.CleanUp = cmp.Or(left, report.CleanUp)
 	if err := r.giveScripts(&report); err != nil {
@@ -92,6 +93,24 @@ func (r *runner) conclude(report reports.Report, left string) error {
 	}
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
+	}
+	leaks, err := r.guard.search(r.options.Artifacts)
+	if err != nil {
+		return unable(err, "")
+	}
+	if r.guard != nil && report.Setup == nil {
+		r.progress("credentials: %d of the run looked for in all that it wrote, %d leaks, in %s", r.guard.secrets.Len(), len(leaks), r.guard.took.Round(time.Millisecond))
+	}
+	if report.Leaks = leaks; len(leaks) > 0 {
+		if err := reports.Write(r.options.Artifacts, report); err != nil {
+			return unable(err, "")
+		}
+		defer func() {
+			var exit *exitError
+			if !errors.As(failure, &exit) || exit.code != ExitUsage {
+				failure = &exitError{code: ExitInconclusive, cause: "a credential of the run leaked: " + strings.Join(leaks, "; "), next: "it is removed from the files; take it for known, and report this as a defect of inroads"}
+			}
+		}()
 	}
 	if err := r.writeReport(report); err != nil {
 		return err
