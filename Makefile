@@ -24,8 +24,14 @@ run_flags    = --profile=$(PROFILE) $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(PRO
 faults_flags = $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(FAULTS),--fault=$(FAULTS)) $(if $(HEALTHY),--healthy=$(HEALTHY)) \
                $(if $(KEEP),--keep) $(version_flag) $(if $(NODE_IMAGE),--node-image=$(NODE_IMAGE)) $(ARGS)
 
+# What 'make census' counts: a cluster that is there, how many runs it kills, and
+# what their times are drawn from.
+KUBECONFIG_OF      ?=
+POINTS             ?= 20
+SEED               ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help build e2e faults test lint fmt node-image image sweep clean
+.PHONY: help build e2e faults test census lint fmt node-image image sweep clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +48,10 @@ faults: build ## break a cluster made for it, fault by fault, and see each claim
 test: ## vet, and run the tests that need no cluster: TESTFLAGS
 	go vet ./...
 	go test $(TESTFLAGS) ./...
+
+census: ## count what runs leave that end, fail, are interrupted and are killed: KUBECONFIG_OF=file POINTS=n SEED=n ARGS
+	INROADS_CENSUS=1 INROADS_CENSUS_KUBECONFIG=$(abspath $(KUBECONFIG_OF)) INROADS_CENSUS_POINTS=$(POINTS) INROADS_CENSUS_SEED=$(SEED) INROADS_CENSUS_ARGS='$(ARGS)' \
+	go test ./cmd/inroads -run '^TestCensus$$' -v -count=1 -timeout=3h
 
 lint: ## run golangci-lint
 	go run $(GOLANGCI_LINT) run

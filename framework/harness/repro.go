@@ -189,6 +189,12 @@ server=${server%/}
 field '.clusters[0].cluster.certificate-authority-data' | base64 --decode >"$dir/ca.crt"
 field '.users[0].user.client-certificate-data' | base64 --decode >"$dir/client.crt"
 field '.users[0].user.client-key-data' | base64 --decode >"$dir/client.key"
+# What curl needs to be the user of the kubeconfig.
+user_token=$(field '.users[0].user.token')
+{
+  [ ! -s "$dir/client.key" ] || printf 'cert = "%s"\nkey = "%s"\n' "$dir/client.crt" "$dir/client.key"
+  [ -z "$user_token" ] || printf 'header = "Authorization: Bearer %s"\n' "$user_token"
+} >"$dir/own.conf"
 secret_token() {
   local token=
   for _ in $(seq 30); do

@@ -345,14 +345,14 @@ const userDir = "/inroads/the-users-own"
 // useOwn says how the script finds what is the user's own.
 func (s *script) useOwn() {
 	s.replace(userDir, shellDir, "")
-	s.variable(userToken, "user_token", "$(field '.users[0].user.token')")
+	s.replace(userToken, `"$user_token"`, "")
 	s.variable(userPassword, "user_password", "$(field '.users[0].user.password')")
 	if s.base == nil {
 		return
 	}
 	s.replace(s.base.Server(), `"$server"`, "")
 	if mine := s.own(); mine.Token != "" {
-		s.variable(mine.Token, "user_token", "$(field '.users[0].user.token')")
+		s.replace(mine.Token, `"$user_token"`, "")
 	}
 }
 
@@ -484,7 +484,7 @@ func (s *script) askCommand(r access.Recipe, base string) {
 
 func (s *script) askRequest(r access.Recipe) {
 	q := r.Request
-	args := []string{"curl", "--silent", "--show-error", "--location", "--path-as-is", "--max-time", fmt.Sprint(limit), "--write-out", access.CurlStatus}
+	args := []string{"curl", "--silent", "--show-error", "--location", "--globoff", "--path-as-is", "--max-time", fmt.Sprint(limit), "--write-out", access.CurlStatus}
 	if q.Method != "" && q.Method != http.MethodGet {
 		args = append(args, "--request", q.Method)
 	}
@@ -531,14 +531,11 @@ func (s *script) credentials(c *rest.Config) string {
 		out += ` --cacert "$dir/ca.crt"`
 	}
 	switch {
-	case c.BearerToken != "" && c.BearerToken == own.BearerToken:
-		s.write("curl.conf", `header = "Authorization: Bearer `+userToken+`"`)
-		out += ` --config "$dir/curl.conf"`
+	case c.BearerToken != "" && c.BearerToken == own.BearerToken, len(c.KeyData) > 0 || c.KeyFile != "":
+		out += ` --config "$dir/own.conf"`
 	case c.BearerToken != "":
 		s.write("curl.conf", `header = "Authorization: Bearer `+c.BearerToken+`"`)
 		out += ` --config "$dir/curl.conf"`
-	case len(c.KeyData) > 0 || c.KeyFile != "":
-		out += ` --cert "$dir/client.crt" --key "$dir/client.key"`
 	case c.ExecProvider != nil || c.AuthProvider != nil:
 		s.note("Your kubeconfig's user has a credential plugin, which curl does not know: ask with kubectl get --raw.")
 	}

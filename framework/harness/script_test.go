@@ -89,7 +89,7 @@ func TestScriptsHoldNoSecret(t *testing.T) {
 		{"the user's own token on standard input", access.Recipe{Args: []string{"curl", "--header", "@-", "https://x/api"}, Host: host, Stdin: "Authorization: Bearer " + ownToken},
 			[]string{`"$user_token"`}},
 		{"a pipeline", access.Recipe{Args: []string{"bash", "-e", "-c", "TOKEN=$(kubectl create token default)\ncurl -H \"Authorization: Bearer $TOKEN\" https://127.0.0.1:6443"}, Host: host}, []string{"bash -e -c"}},
-		{"a request of the user", access.Recipe{Request: &access.Request{URL: "https://127.0.0.1:6443/api"}, Config: config}, []string{`curl.conf`, `"$user_token"`, `"$server"/api`}},
+		{"a request of the user", access.Recipe{Request: &access.Request{URL: "https://127.0.0.1:6443/api"}, Config: config}, []string{`--config "$dir/own.conf"`, `"$server"/api`}},
 		{"a request of a ServiceAccount", access.Recipe{Request: &access.Request{URL: "https://127.0.0.1:6443/api", Method: http.MethodPost, Body: "{}", Header: http.Header{"Accept": {"*/*"}}}, Config: robot},
 			[]string{"kubectl create token robot", "--request POST", "--data-binary"}},
 		{"a command in a container", access.Recipe{Command: []string{"sh", "-ec", "curl x"}, Container: access.Container{Namespace: "ns", Pod: "p", Container: "c"}},
