@@ -122,10 +122,11 @@ func (r *runner) conclude(report reports.Report, left string) (failure error) {
 		if report.Setup.Stage != stagePreflight {
 			cause = report.Setup.Stage + ": " + cause
 		}
-		for _, c := range report.Claims[:min(1, len(report.Claims))] {
-			fmt.Fprint(r.streams.Out, strings.TrimPrefix(repeating(c, r.options.Artifacts)+"\n", "\n"))
+		next := ""
+		if len(report.Claims) > 0 {
+			next = strings.TrimSpace(repeating(report.Claims[0], r.options.Artifacts))
 		}
-		return &exitError{code: code, cause: cause}
+		return &exitError{code: code, cause: cause, next: next}
 	}
 	r.summarize(report)
 	switch {
