@@ -184,6 +184,8 @@ func (c *census) check(t *testing.T, how string, after time.Duration, stop func(
 	t.Logf("%s after %s: exit code %d, %d things before, %d differ after", how, took.Round(time.Millisecond), cmd.ProcessState.ExitCode(), len(before), len(left))
 	if len(left) > 0 {
 		t.Errorf("%s leaves, or takes away:\n  %s\n%s", how, strings.Join(left, "\n  "), out.String())
+		// The next count begins clean.
+		_ = c.command(t.Context(), "sweep").Run()
 	}
 	return took
 }
