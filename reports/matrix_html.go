@@ -9,8 +9,12 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
-//go:embed matrix.gohtml
-var matrixPage string
+var (
+	//go:embed matrix.gohtml
+	matrixPage string
+	//go:embed matrix.css
+	matrixStyle string
+)
 
 var matrixTemplate = template.Must(template.New("matrix").Parse(matrixPage))
 
@@ -29,6 +33,7 @@ var classes = map[string]string{"✔": "right", "✘": "wrong"}
 
 // grid is what the page shows.
 type grid struct {
+	assets
 	Matrix Matrix
 	Lines  []string
 	Took   Duration
@@ -50,7 +55,7 @@ type gridCell struct {
 }
 
 func (m Matrix) grid() grid {
-	g := grid{Matrix: m, Lines: m.Lines(), Took: Duration(m.Finished.Sub(m.Started))}
+	g := grid{assets: newAssets(pageStyle+matrixStyle, ""), Matrix: m, Lines: m.Lines(), Took: Duration(m.Finished.Sub(m.Started))}
 	concerned := map[catalog.ID]bool{}
 	for _, f := range m.Faults {
 		if f.Skipped != "" {

@@ -134,7 +134,3 @@ func (m Matrix) Markdown() string {
 	}
 	return b.String()
 }
-
-func escapeMarkdown(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", ">", "&gt;").Replace(s)
-}

@@ -288,8 +288,8 @@ func TestWriteAndLoad(t *testing.T) {
 			t.Errorf("%s has mode %v (%v), want 0644", f.Name(), info.Mode(), err)
 		}
 	}
-	if len(files) != 2 {
-		t.Errorf("%d files, want report.json and junit.xml alone: %v", len(files), files)
+	if len(files) != 4 {
+		t.Errorf("%d files, want the report in its four formats alone: %v", len(files), files)
 	}
 }
 

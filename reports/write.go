@@ -14,6 +14,10 @@ const (
 	JSONFile = "report.json"
 	// JUnitFile is the name of the report as JUnit XML.
 	JUnitFile = "junit.xml"
+	// HTMLFile is the name of the report as a page.
+	HTMLFile = "report.html"
+	// MarkdownFile is the name of the report for the summary of a CI job.
+	MarkdownFile = "report.md"
 	// ScriptsDir is the folder of the scripts that repeat what failed.
 	ScriptsDir = "repro"
 )
@@ -50,9 +54,15 @@ func Write(dir string, r Report) error {
 	if err != nil {
 		return err
 	}
+	asHTML, err := r.HTML()
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		replace(filepath.Join(dir, JSONFile), asJSON),
 		replace(filepath.Join(dir, JUnitFile), asJUnit),
+		replace(filepath.Join(dir, HTMLFile), asHTML),
+		replace(filepath.Join(dir, MarkdownFile), []byte(r.Markdown())),
 	)
 }
 

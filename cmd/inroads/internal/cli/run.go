@@ -54,8 +54,9 @@ func newRun(s Streams) *cobra.Command {
 		Use:   "run",
 		Short: "Prove the claims on a cluster",
 		Long: `Prove the claims on the cluster of --kubeconfig or --context, or on one that is
-made with kind for this run and removed after it. The reports, report.json and
-junit.xml, are in the artifacts folder however the run ends.
+made with kind for this run and removed after it. The reports are in the artifacts
+folder however the run ends: report.html to read, report.md for the summary of a
+CI job, report.json for programs and junit.xml for CI.
 
 On a terminal the progress is a table that is redrawn in place; elsewhere, in CI and
 with TERM=dumb, it is a line for each verdict. NO_COLOR is heeded.

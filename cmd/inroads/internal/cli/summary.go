@@ -201,7 +201,7 @@ func (r *runner) summarize(report reports.Report) {
 	took := report.Finished.Sub(report.Started).Round(time.Second)
 	fmt.Fprintf(out, "claims: %d of %d proven in %s, %d disproven, %d inconclusive, %d skipped, %d not applicable; report is %s\n",
 		s.Proven, s.Total(), took, s.Disproven, s.Inconclusive, s.Skipped, s.NotApplicable, report.Result)
-	fmt.Fprintf(out, "reports: %s %s, log %s\n", filepath.Join(r.options.Artifacts, reports.JSONFile), reports.JUnitFile, logFile)
+	fmt.Fprintf(out, "reports: %s %s %s %s, log %s\n", filepath.Join(r.options.Artifacts, reports.HTMLFile), reports.MarkdownFile, reports.JSONFile, reports.JUnitFile, logFile)
 	if report.Interrupted && report.CleanUp == "" {
 		fmt.Fprintln(out, "interrupted: nothing of the run is left")
 	}
