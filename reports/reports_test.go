@@ -293,17 +293,67 @@ func TestWriteAndLoad(t *testing.T) {
 	}
 }
 
+// TestLoadRefuses has one clear line for each file that is no report.
 func TestLoadRefuses(t *testing.T) {
-	for name, content := range map[string]string{"other kind": `{"apiVersion":"v1","kind":"Pod"}`, "no JSON": `x`} {
+	whole, err := sample().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(version string) string { return strings.Replace(string(whole), reports.APIVersion, version, 1) }
+	for name, tt := range map[string]struct{ content, want string }{
+		"another kind":         {`{"apiVersion":"v1","kind":"Pod"}`, `it is a "Pod" of "v1", not a "Report" of "inroads.dev/v1alpha1"`},
+		"another kind of ours": {`{"apiVersion":"inroads.dev/v1alpha1","kind":"FaultMatrix"}`, `it is a "FaultMatrix" of`},
+		"no kind":              {`{"a":1}`, "it is no report: it has no apiVersion and kind"},
+		"a list":               {`[1]`, "cannot unmarshal array"},
+		"no JSON":              {"x", "it is no JSON at byte 1"},
+		"HTML":                 {"<!DOCTYPE html>", "it is XML or HTML; a report is JSON, report.json"},
+		"empty":                {" \n", "it is empty"},
+		"cut short":            {string(whole[:len(whole)/2]), fmt.Sprintf("it is cut short: it ends after %d bytes", len(whole)/2)},
+		"newer":                {as("inroads.dev/v1"), `it is of a newer version: "inroads.dev/v1"; this inroads reads "inroads.dev/v1alpha1"`},
+		"newer alpha":          {as("inroads.dev/v1alpha2"), "it is of a newer version"},
+		"older":                {as("inroads.dev/v1alpha0"), "it is of an older version"},
+		"a duration in days":   {strings.Replace(string(whole), `"1.235s"`, `"1d"`, 1), "reading a duration"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, reports.JSONFile), []byte(content), 0o600); err != nil {
+			file := filepath.Join(dir, reports.JSONFile)
+			if err := os.WriteFile(file, []byte(tt.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := reports.Load(dir); err == nil {
-				t.Error("no error")
+			for _, path := range []string{dir, file} {
+				_, err := reports.Load(path)
+				if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%v, want one line with %q and the file", err, tt.want)
+				}
 			}
 		})
+	}
+	if _, err := reports.Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of no file: %v", err)
+	}
+}
+
+// TestLoadIgnoresUnknownFields reads a report of a later inroads with the same
+// version of the type.
+func TestLoadIgnoresUnknownFields(t *testing.T) {
+	raw, err := sample().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "other-name.json")
+	raw = bytes.Replace(raw, []byte(`"kind": "Report",`), []byte(`"kind": "Report", "later": {"a": [1]},`), 1)
+	raw = bytes.Replace(raw, []byte(`"level": "core",`), []byte(`"level": "core", "later": true,`), 1)
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := reports.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := got.JSON()
+	want, _ := sample().JSON()
+	if !bytes.Equal(again, want) {
+		t.Errorf("read\n%s\nwant\n%s", again, want)
 	}
 }
 

@@ -1,12 +1,16 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	apiversion "k8s.io/apimachinery/pkg/version"
 )
 
 const (
@@ -66,21 +70,77 @@ func Write(dir string, r Report) error {
 	)
 }
 
-// Load reads the report that Write put into the artifacts folder.
-func Load(dir string) (Report, error) {
-	var r Report
-	path := filepath.Join(dir, JSONFile)
+var (
+	// ErrNewer is of a report in a version that only a later inroads reads.
+	ErrNewer = errors.New("it is of a newer version")
+	// ErrCutShort is of a report whose end is missing.
+	ErrCutShort = errors.New("it is cut short")
+
+	errOlder = errors.New("it is of an older version")
+)
+
+// Load reads a report: the file at the path, or the one that Write put into the
+// folder there. Fields that it does not know are left out. The error of a file
+// that is none, that is cut short or that is of another version says so.
+func Load(path string) (Report, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, JSONFile)
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("reading the report: %w", err)
+		return Report{}, fmt.Errorf("reading the report: %w", err)
 	}
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return r, fmt.Errorf("reading the report %q: %w", path, err)
-	}
-	if r.APIVersion != APIVersion || r.Kind != Kind {
-		return r, fmt.Errorf("reading the report %q: it is a %q of %q, not a %q of %q", path, r.Kind, r.APIVersion, Kind, APIVersion)
+	r, err := parse(raw)
+	if err != nil {
+		return Report{}, fmt.Errorf("reading the report %q: %w", path, err)
 	}
 	return r, nil
+}
+
+// parse reads the report, once it is known to be one.
+func parse(raw []byte) (Report, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return Report{}, errors.New("it is empty")
+	}
+	var head struct{ APIVersion, Kind string }
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return Report{}, parseError(raw, err)
+	}
+	if head.APIVersion == "" || head.Kind == "" {
+		return Report{}, fmt.Errorf("it is no report: it has no apiVersion and kind, which are %q and %q in one", APIVersion, Kind)
+	}
+	group, version, _ := strings.Cut(head.APIVersion, "/")
+	ourGroup, ourVersion, _ := strings.Cut(APIVersion, "/")
+	if group != ourGroup || head.Kind != Kind {
+		return Report{}, fmt.Errorf("it is a %q of %q, not a %q of %q", head.Kind, head.APIVersion, Kind, APIVersion)
+	}
+	if version != ourVersion {
+		age := errOlder
+		if apiversion.CompareKubeAwareVersionStrings(version, ourVersion) > 0 {
+			age = ErrNewer
+		}
+		return Report{}, fmt.Errorf("%w: %q; this inroads reads %q", age, head.APIVersion, APIVersion)
+	}
+	var r Report
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return Report{}, parseError(raw, err)
+	}
+	return r, nil
+}
+
+// parseError says what is wrong with a file that JSON does not read.
+func parseError(raw []byte, err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")):
+		return errors.New("it is XML or HTML; a report is JSON, " + JSONFile)
+	case errors.Is(json.NewDecoder(bytes.NewReader(raw)).Decode(new(any)), io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: it ends after %d bytes, within a value", ErrCutShort, len(raw))
+	case errors.As(err, &syntax):
+		return fmt.Errorf("it is no JSON at byte %d: %w", syntax.Offset, err)
+	default:
+		return err
+	}
 }
 
 // JSON returns the report as indented JSON.
