@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	junitSuite     = "inroads"
+	junitName      = "inroads"
 	junitSetup     = "set-up"
 	junitCleanUp   = "clean-up"
 	junitLeak      = "leak"
@@ -27,13 +27,51 @@ const (
 	maxJUnitText = 3 << 10
 )
 
-// JUnit returns the report as JUnit XML in Ginkgo's format: one test case for
-// each claim, named by Claim.Name, and one each for a set-up and a clean-up that failed. A
-// disproven claim is a failure, an inconclusive one an error, and one that is
-// skipped or not applicable is skipped.
+// The elements are Ginkgo's, without the attributes disabled and status: neither the
+// schema of Jenkins' xUnit plugin nor GitLab and the readers on GitHub know them.
+// The properties of a test case are in no schema either, and are what Ginkgo, pytest
+// and Jenkins' JUnit plugin have them for; the xUnit plugin refuses a file with them.
+type (
+	junitSuites struct {
+		XMLName  xml.Name `xml:"testsuites"`
+		Tests    int      `xml:"tests,attr"`
+		Errors   int      `xml:"errors,attr"`
+		Failures int      `xml:"failures,attr"`
+		Time     float64  `xml:"time,attr"`
+		Suites   []junitSuite
+	}
+	junitSuite struct {
+		XMLName    xml.Name                  `xml:"testsuite"`
+		Name       string                    `xml:"name,attr"`
+		Package    string                    `xml:"package,attr"`
+		Tests      int                       `xml:"tests,attr"`
+		Skipped    int                       `xml:"skipped,attr"`
+		Errors     int                       `xml:"errors,attr"`
+		Failures   int                       `xml:"failures,attr"`
+		Time       float64                   `xml:"time,attr"`
+		Timestamp  string                    `xml:"timestamp,attr"`
+		Properties reporters.JUnitProperties `xml:"properties"`
+		Cases      []junitCase
+	}
+	junitCase struct {
+		XMLName    xml.Name                   `xml:"testcase"`
+		Name       string                     `xml:"name,attr"`
+		Classname  string                     `xml:"classname,attr"`
+		Time       float64                    `xml:"time,attr"`
+		Properties *reporters.JUnitProperties `xml:"properties,omitempty"`
+		Skipped    *reporters.JUnitSkipped    `xml:"skipped,omitempty"`
+		Error      *reporters.JUnitError      `xml:"error,omitempty"`
+		Failure    *reporters.JUnitFailure    `xml:"failure,omitempty"`
+	}
+)
+
+// JUnit returns the report as JUnit XML: one test case for each claim, named by
+// Claim.Name, and one each for a set-up and a clean-up that failed and for each
+// leak. A disproven claim is a failure, an inconclusive one an error, and one that
+// is skipped or not applicable is skipped.
 func (r Report) JUnit() ([]byte, error) {
-	suite := reporters.JUnitTestSuite{
-		Name:      junitSuite,
+	suite := junitSuite{
+		Name:      junitName,
 		Package:   r.Documentation.Title,
 		Timestamp: r.Started.Format(junitTimestamp),
 		Properties: reporters.JUnitProperties{Properties: []reporters.JUnitProperty{
@@ -41,7 +79,6 @@ func (r Report) JUnit() ([]byte, error) {
 			{Name: "documentation", Value: fmt.Sprintf("%s %s %s", r.Documentation.Title, r.Documentation.Version, r.Documentation.Commit)},
 			{Name: "result", Value: string(r.Result)},
 		}},
-		TestCases: []reporters.JUnitTestCase{},
 	}
 	if !r.Finished.IsZero() {
 		suite.Time = seconds(r.Finished.Sub(r.Started))
@@ -54,23 +91,15 @@ func (r Report) JUnit() ([]byte, error) {
 	}
 	if r.Setup != nil {
 		suite.Errors++
-		suite.TestCases = append(suite.TestCases, setupCase(*r.Setup))
+		suite.Cases = append(suite.Cases, setupCase(*r.Setup))
 	}
 	if r.CleanUp != "" {
 		suite.Errors++
-		suite.TestCases = append(suite.TestCases, reporters.JUnitTestCase{
-			Name:      junitCleanUp,
-			Classname: junitSuite,
-			Status:    string(catalog.Inconclusive),
-			Error:     &reporters.JUnitError{Message: clip(r.CleanUp, maxJUnitMessage), Type: string(catalog.Inconclusive), Description: r.CleanUp},
-		})
+		suite.Cases = append(suite.Cases, errorCase(junitCleanUp, r.CleanUp))
 	}
 	for _, leak := range r.Leaks {
 		suite.Errors++
-		suite.TestCases = append(suite.TestCases, reporters.JUnitTestCase{
-			Name: junitLeak, Classname: junitSuite, Status: string(catalog.Inconclusive),
-			Error: &reporters.JUnitError{Message: leak, Type: string(catalog.Inconclusive), Description: leak},
-		})
+		suite.Cases = append(suite.Cases, errorCase(junitLeak, leak))
 	}
 	for _, c := range r.Claims {
 		switch c.Verdict {
@@ -81,21 +110,16 @@ func (r Report) JUnit() ([]byte, error) {
 		case catalog.Skipped, catalog.NotApplicable:
 			suite.Skipped++
 		}
-		suite.TestCases = append(suite.TestCases, claimCase(c))
+		suite.Cases = append(suite.Cases, claimCase(c))
 	}
-	suite.Tests = len(suite.TestCases)
+	suite.Tests = len(suite.Cases)
 
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
 	enc := xml.NewEncoder(&out)
 	enc.Indent("", "  ")
-	err := enc.Encode(reporters.JUnitTestSuites{
-		Tests:      suite.Tests,
-		Disabled:   suite.Disabled + suite.Skipped,
-		Errors:     suite.Errors,
-		Failures:   suite.Failures,
-		Time:       suite.Time,
-		TestSuites: []reporters.JUnitTestSuite{suite},
+	err := enc.Encode(junitSuites{
+		Tests: suite.Tests, Errors: suite.Errors, Failures: suite.Failures, Time: suite.Time, Suites: []junitSuite{suite},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the report as JUnit XML: %w", err)
@@ -104,11 +128,19 @@ func (r Report) JUnit() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func setupCase(f SetupFailure) reporters.JUnitTestCase {
-	return reporters.JUnitTestCase{
+// errorCase is a test case of the run itself, for which no claim stands.
+func errorCase(name, what string) junitCase {
+	return junitCase{
+		Name:      name,
+		Classname: junitName,
+		Error:     &reporters.JUnitError{Message: clip(what, maxJUnitMessage), Type: string(catalog.Inconclusive), Description: what},
+	}
+}
+
+func setupCase(f SetupFailure) junitCase {
+	return junitCase{
 		Name:       junitSetup,
-		Classname:  junitSuite,
-		Status:     string(catalog.Inconclusive),
+		Classname:  junitName,
 		Properties: properties("stage", f.Stage, "hop", string(f.Hop), "code", f.Code),
 		Error: &reporters.JUnitError{
 			Message:     clip(f.Stage+": "+f.Message, maxJUnitMessage),
@@ -118,15 +150,14 @@ func setupCase(f SetupFailure) reporters.JUnitTestCase {
 	}
 }
 
-func claimCase(c Claim) reporters.JUnitTestCase {
+func claimCase(c Claim) junitCase {
 	deviates := ""
 	if c.Deviates {
 		deviates = c.Deviation
 	}
-	tc := reporters.JUnitTestCase{
+	tc := junitCase{
 		Name:      c.Name(),
 		Classname: string(c.Path),
-		Status:    string(c.Verdict),
 		Time:      seconds(time.Duration(c.Duration)),
 		Properties: properties(append([]string{
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,

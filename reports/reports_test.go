@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -210,14 +212,67 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// checkJUnit reads the XML to its end, as Ginkgo's own type.
+// junitSchema is what junit-10.xsd of Jenkins' xUnit plugin (jenkinsci/xunit-plugin,
+// src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd) has of what we
+// write: where an element stands, its attributes, and which of these it must have.
+// The properties of a test case are not in it; the JUnit plugin reads them.
+var junitSchema = map[string]struct{ within, attributes, required []string }{
+	"testsuites": {[]string{""}, []string{"name", "time", "tests", "failures", "errors"}, nil},
+	"testsuite": {[]string{"testsuites"}, []string{"name", "tests", "failures", "errors", "group", "time", "skipped", "timestamp", "hostname", "id", "package"},
+		[]string{"name", "tests", "failures", "errors"}},
+	"testcase":   {[]string{"testsuite"}, []string{"name", "time", "classname", "group"}, []string{"name"}},
+	"properties": {[]string{"testsuite", "testcase"}, nil, nil},
+	"property":   {[]string{"properties"}, []string{"name", "value"}, []string{"name", "value"}},
+	"failure":    {[]string{"testcase"}, []string{"type", "message"}, nil},
+	"error":      {[]string{"testcase"}, []string{"type", "message"}, nil},
+	"skipped":    {[]string{"testcase"}, []string{"type", "message"}, nil},
+}
+
+// surefireTime is that schema's form of a time.
+var surefireTime = regexp.MustCompile(`^(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]{0,3})?$`)
+
+// checkElement holds an element against the schema.
+func checkElement(t *testing.T, parent string, e xml.StartElement) {
+	t.Helper()
+	schema, known := junitSchema[e.Name.Local]
+	if !known || !slices.Contains(schema.within, parent) {
+		t.Errorf("the schema has no %q within %q", e.Name.Local, parent)
+		return
+	}
+	var has []string
+	for _, a := range e.Attr {
+		has = append(has, a.Name.Local)
+		if !slices.Contains(schema.attributes, a.Name.Local) {
+			t.Errorf("the schema has no attribute %q of %q", a.Name.Local, e.Name.Local)
+		}
+		if a.Name.Local == "time" && !surefireTime.MatchString(a.Value) {
+			t.Errorf("%q is no time of the schema", a.Value)
+		}
+	}
+	for _, name := range schema.required {
+		if !slices.Contains(has, name) {
+			t.Errorf("%q has no attribute %q", e.Name.Local, name)
+		}
+	}
+}
+
+// checkJUnit reads the XML to its end, by the schema and as Ginkgo's own type.
 func checkJUnit(t *testing.T, raw []byte, r reports.Report) {
 	t.Helper()
+	open := []string{""}
 	for d := xml.NewDecoder(bytes.NewReader(raw)); ; {
-		if _, err := d.Token(); errors.Is(err, io.EOF) {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("not well-formed: %v", err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			checkElement(t, open[len(open)-1], e)
+			open = append(open, e.Name.Local)
+		case xml.EndElement:
+			open = open[:len(open)-1]
 		}
 	}
 	var got reporters.JUnitTestSuites
