@@ -27,8 +27,8 @@ const (
 	maxJUnitText = 3 << 10
 )
 
-// The elements are Ginkgo's, without the attributes disabled and status: neither the
-// schema of Jenkins' xUnit plugin nor GitLab and the readers on GitHub know them.
+// The elements are Ginkgo's, without the attributes disabled and status, which the
+// schema of Jenkins' xUnit plugin does not have and which say nothing new.
 // The properties of a test case are in no schema either, and are what Ginkgo, pytest
 // and Jenkins' JUnit plugin have them for; the xUnit plugin refuses a file with them.
 type (
