@@ -76,7 +76,7 @@ func browser(t *testing.T) context.Context {
 
 // open writes the report and opens its page in a tab of its own. What the
 // browser's console says until the test ends is an error.
-func open(t *testing.T, in context.Context, r reports.Report, before ...chromedp.Action[chromedp.Void]) context.Context {
+func open(in context.Context, t *testing.T, r reports.Report, before ...chromedp.Action[chromedp.Void]) context.Context {
 	t.Helper()
 	dir := t.TempDir()
 	if err := reports.Write(dir, r); err != nil {
@@ -105,7 +105,7 @@ func open(t *testing.T, in context.Context, r reports.Report, before ...chromedp
 }
 
 // ask returns the value of an expression on the page.
-func ask[T any](t *testing.T, tab context.Context, expression string) T {
+func ask[T any](tab context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	got, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -127,7 +127,7 @@ func TestPageFilters(t *testing.T) {
 		}
 		return n
 	}
-	tab := open(t, browser(t), r)
+	tab := open(browser(t), t, r)
 	tests := []struct {
 		name, act string
 		want      int
@@ -142,23 +142,23 @@ func TestPageFilters(t *testing.T) {
 		{"text of no claim", `form("text", "no such text")`, 0},
 		{"a link to a claim that is filtered out", `document.querySelector('.dots a').click()`, len(r.Claims)},
 	}
-	ask[bool](t, tab, `form = (name, value) => {
+	ask[bool](tab, t, `form = (name, value) => {
 		const field = document.querySelector("#filters [name=" + name + "]");
 		field.value = value;
 		field.dispatchEvent(new Event("input", {bubbles: true}));
 	}, true`)
 	for _, tt := range tests {
-		ask[any](t, tab, "(() => { "+tt.act+" })()")
+		ask[any](tab, t, "(() => { "+tt.act+" })()")
 		// Clearing takes effect after the event, as following a link does.
 		got, err := chromedp.Run(tab, chromedp.Poll[bool](fmt.Sprintf("%s === %d", shownClaims, tt.want), chromedp.WithPollingTimeout(30*time.Second)))
 		if err != nil || !got {
-			t.Errorf("%s: %d claims are shown, want %d (%v)", tt.name, ask[int](t, tab, shownClaims), tt.want, err)
+			t.Errorf("%s: %d claims are shown, want %d (%v)", tt.name, ask[int](tab, t, shownClaims), tt.want, err)
 		}
-		if told := ask[string](t, tab, `document.getElementById("shown").textContent`); !strings.HasPrefix(told, fmt.Sprint(tt.want)+" of ") {
+		if told := ask[string](tab, t, `document.getElementById("shown").textContent`); !strings.HasPrefix(told, fmt.Sprint(tt.want)+" of ") {
 			t.Errorf("%s: the page tells %q", tt.name, told)
 		}
 	}
-	if !ask[bool](t, tab, `document.querySelector("details.claim").open`) {
+	if !ask[bool](tab, t, `document.querySelector("details.claim").open`) {
 		t.Error("the claim that a link leads to is not open")
 	}
 }
@@ -166,23 +166,23 @@ func TestPageFilters(t *testing.T) {
 // TestPageWithoutScript reads it where the browser runs none.
 func TestPageWithoutScript(t *testing.T) {
 	r := whole()
-	tab := open(t, browser(t), r, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+	tab := open(browser(t), t, r, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
-	if got := ask[int](t, tab, shownClaims); got != len(r.Claims) {
+	if got := ask[int](tab, t, shownClaims); got != len(r.Claims) {
 		t.Errorf("%d claims are shown, want %d", got, len(r.Claims))
 	}
-	if ask[bool](t, tab, `document.getElementById("filters").checkVisibility()`) {
+	if ask[bool](tab, t, `document.getElementById("filters").checkVisibility()`) {
 		t.Error("filters are shown that do nothing")
 	}
 	for _, want := range []string{"asking <b>again</b>", "<script>alert(1)</script>", "not reached", "A-DIAL-01"} {
-		if !strings.Contains(ask[string](t, tab, `document.body.textContent`), want) {
+		if !strings.Contains(ask[string](tab, t, `document.body.textContent`), want) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
 	// The browser itself opens what a link leads into.
-	ask[any](t, tab, `location.hash = [...document.querySelectorAll("details.claim:not([open]) .body")].at(-1).id`)
+	ask[any](tab, t, `location.hash = [...document.querySelectorAll("details.claim:not([open]) .body")].at(-1).id`)
 	if _, err := chromedp.Run(tab, chromedp.Poll[bool](`document.querySelector(":target").closest("details").open`, chromedp.WithPollingTimeout(30*time.Second))); err != nil {
 		t.Errorf("the claim that a link leads to does not open: %v", err)
 	}
@@ -202,10 +202,10 @@ func TestPageOnAPhone(t *testing.T) {
 	in := browser(t)
 	for name, r := range map[string]reports.Report{"one column": whole(), "many columns": many, "every verdict": sample(), "no cluster": reports.Unable(meta(catalog.Claims()...), dead)} {
 		t.Run(name, func(t *testing.T) {
-			tab := open(t, in, r, chromedp.EmulateViewport(phone, 844, chromedp.EmulateMobile))
-			ask[any](t, tab, `document.querySelectorAll("details").forEach(d => d.open = true)`)
-			if got := ask[int](t, tab, `document.documentElement.scrollWidth`); got > phone {
-				wide := ask[string](t, tab, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") && e.getBoundingClientRect().right > %d).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`, phone))
+			tab := open(in, t, r, chromedp.EmulateViewport(phone, 844, chromedp.EmulateMobile))
+			ask[any](tab, t, `document.querySelectorAll("details").forEach(d => d.open = true)`)
+			if got := ask[int](tab, t, `document.documentElement.scrollWidth`); got > phone {
+				wide := ask[string](tab, t, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") && e.getBoundingClientRect().right > %d).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`, phone))
 				t.Errorf("the page is %d pixels wide, on a screen of %d:\n%s", got, phone, wide)
 			}
 		})
@@ -253,27 +253,27 @@ func TestPageIsReadable(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		t.Run(scheme, func(t *testing.T) {
 			for _, r := range []reports.Report{whole(), sample()} {
-				tab := open(t, in, r, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+				tab := open(in, t, r, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 					_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 					return err
 				}))
-				ask[any](t, tab, `document.querySelectorAll("details").forEach(d => d.open = true)`)
-				for _, text := range ask[[]string](t, tab, strings.ReplaceAll(contrasts, "LIMIT", fmt.Sprint(smallestContrast))) {
+				ask[any](tab, t, `document.querySelectorAll("details").forEach(d => d.open = true)`)
+				for _, text := range ask[[]string](tab, t, strings.ReplaceAll(contrasts, "LIMIT", fmt.Sprint(smallestContrast))) {
 					t.Errorf("too little contrast: %s", text)
 				}
-				if bg := ask[string](t, tab, `getComputedStyle(document.body).backgroundColor`); strings.Contains(bg, "255, 255, 255") == (scheme == "dark") {
+				if bg := ask[string](tab, t, `getComputedStyle(document.body).backgroundColor`); strings.Contains(bg, "255, 255, 255") == (scheme == "dark") {
 					t.Errorf("the background is %s", bg)
 				}
-				if n := ask[int](t, tab, `[...document.querySelectorAll("a, button, input, select")].filter(e => !(e.ariaLabel || e.textContent.trim() || e.closest("label"))).length`); n > 0 {
+				if n := ask[int](tab, t, `[...document.querySelectorAll("a, button, input, select")].filter(e => !(e.ariaLabel || e.textContent.trim() || e.closest("label"))).length`); n > 0 {
 					t.Errorf("%d links or controls have no name", n)
 				}
-				if levels := ask[[]int](t, tab, `[...document.querySelectorAll("h1,h2,h3,h4,h5")].map(h => +h.tagName[1])`); !ordered(levels) {
+				if levels := ask[[]int](tab, t, `[...document.querySelectorAll("h1,h2,h3,h4,h5")].map(h => +h.tagName[1])`); !ordered(levels) {
 					t.Errorf("headings leave out a level: %v", levels)
 				}
-				if n := ask[int](t, tab, `document.querySelectorAll("[id]").length - new Set([...document.querySelectorAll("[id]")].map(e => e.id)).size`); n > 0 {
+				if n := ask[int](tab, t, `document.querySelectorAll("[id]").length - new Set([...document.querySelectorAll("[id]")].map(e => e.id)).size`); n > 0 {
 					t.Errorf("%d ids are there twice", n)
 				}
-				if lost := ask[[]string](t, tab, `[...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1)).filter(id => !document.getElementById(id))`); len(lost) > 0 {
+				if lost := ask[[]string](tab, t, `[...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1)).filter(id => !document.getElementById(id))`); len(lost) > 0 {
 					t.Errorf("links lead nowhere: %v", lost)
 				}
 			}
