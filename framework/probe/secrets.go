@@ -119,7 +119,7 @@ type needle struct{ text, kind string }
 type Search struct{ needles []needle }
 
 // Search returns a search for all credentials that are known now: as they are, in
-// base64 wherever it begins, escaped for URLs and for JSON.
+// base64 wherever it begins, escaped for URLs, JSON, Markdown and HTML.
 func (s *Secrets) Search() Search {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,8 +177,17 @@ func formsOf(value string) []string {
 			}
 		}
 	}
+	for _, form := range slices.Clone(forms) {
+		forms = append(forms, inMarkdown.Replace(form), inHTML.Replace(form))
+	}
 	return forms
 }
+
+// What Markdown and HTML escape of the characters that credentials have.
+var (
+	inMarkdown = strings.NewReplacer("_", `\_`, "~", `\~`)
+	inHTML     = strings.NewReplacer("+", "&#43;", "&", "&amp;", "'", "&#39;", `"`, "&#34;", "<", "&lt;", ">", "&gt;")
+)
 
 // Find returns the kinds of the credentials that stand in the text, sorted.
 func (s Search) Find(text string) []string {

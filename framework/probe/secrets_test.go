@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/base64"
 	"encoding/json"
+	"html/template"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ func TestSecretsAreFoundInEveryForm(t *testing.T) {
 			"base64 with more2": base64.URLEncoding.EncodeToString([]byte("xy" + secret + "z")),
 			"URL":               url.QueryEscape(secret),
 			"JSON":              string(quoted),
+			"Markdown":          strings.ReplaceAll(secret, "_", `\_`),
+			"HTML":              htmlOf(t, secret),
 		} {
 			text = "before " + text + " after"
 			if got := search.Find(text); !slices.Equal(got, []string{kind}) {
@@ -45,6 +48,16 @@ func TestSecretsAreFoundInEveryForm(t *testing.T) {
 			t.Errorf("found %q in %q", got, clean)
 		}
 	}
+}
+
+// htmlOf is the text in a page, as html/template writes it.
+func htmlOf(t *testing.T, text string) string {
+	t.Helper()
+	var out strings.Builder
+	if err := template.Must(template.New("").Parse("{{.}}")).Execute(&out, text); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 // UnknownForTest is a token that inroads makes up.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
 )
 
 const (
@@ -96,6 +98,19 @@ func (h heard) Write(p []byte) (int, error) {
 	h.g.printed.Write(p)
 	h.g.mu.Unlock()
 	return h.out.Write(p)
+}
+
+// clean returns the report without the credentials, so that it can be written again.
+func (g *guard) clean(report reports.Report) (reports.Report, error) {
+	raw, err := json.Marshal(report)
+	if err == nil {
+		report = reports.Report{}
+		err = json.Unmarshal([]byte(g.secrets.Search().Remove(string(raw))), &report)
+	}
+	if err != nil {
+		return report, fmt.Errorf("removing credentials from the report: %w", err)
+	}
+	return report, nil
 }
 
 // search looks for the credentials in the files of the folder, in what was printed

@@ -118,6 +118,46 @@ func TestALeakFailsTheRun(t *testing.T) {
 	}
 }
 
+func TestALeakInTheReportIsNotWrittenAgain(t *testing.T) {
+	f, token := newFixture(t), leakingToken("a reason")
+	encoded := base64.StdEncoding.EncodeToString([]byte(token))
+	f.specs = func(_ context.Context, o parallel.Options) error {
+		f.guard.add(token)
+		if err := f.report(o, catalog.Proven, catalog.Disproven); err != nil {
+			return err
+		}
+		report, err := reports.Load(f.options.Artifacts)
+		for i := range report.Claims {
+			report.Claims[i].Reason = "it says " + encoded
+		}
+		return errors.Join(err, reports.Write(f.options.Artifacts, report))
+	}
+	f.format = formatJSON
+	_ = f.run(t.Context())
+	report, err := reports.Load(f.options.Artifacts)
+	if err != nil || len(report.Leaks) == 0 || len(report.Claims) == 0 {
+		t.Fatalf("leaks %q in %d claims (%v)", report.Leaks, len(report.Claims), err)
+	}
+	for _, c := range report.Claims {
+		if c.Sentence == "" || !strings.HasPrefix(c.Reason, "it says ") {
+			t.Errorf("%s lost more than the credential: %+v", c.ID, c)
+		}
+	}
+	if f.out.Len() == 0 || strings.Contains(f.out.String(), encoded[:40]) {
+		t.Errorf("printed:\n%s", f.out.String())
+	}
+	files, err := filepath.Glob(filepath.Join(f.options.Artifacts, "*"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%q (%v)", files, err)
+	}
+	for _, path := range files {
+		raw, err := os.ReadFile(path)
+		if err != nil && !strings.HasSuffix(path, reports.ScriptsDir) || strings.Contains(string(raw), encoded[:40]) {
+			t.Errorf("%s has it (%v)", path, err)
+		}
+	}
+}
+
 // ignoreExit is nil for a program that ended in its own way.
 func ignoreExit(err error) error {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

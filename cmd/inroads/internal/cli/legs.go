@@ -215,6 +215,9 @@ func (r *runner) run(ctx context.Context) error {
 	r.meta.Started = r.started
 	r.tally = &tally{}
 	r.guard = newGuard(&r.streams)
+	if r.screen != nil {
+		r.screen.out = r.guard.hears(r.screen.out)
+	}
 	defer r.guard.stop()
 	if len(r.kubectls) == 0 {
 		r.kubectls = []kubectl{{path: r.options.Kubectl}}

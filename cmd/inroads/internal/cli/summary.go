@@ -101,7 +101,11 @@ func (r *runner) conclude(report reports.Report, left string) (failure error) {
 	if r.guard != nil && report.Setup == nil {
 		r.progress("credentials: %d of the run looked for in all that it wrote, %d leaks, in %s", r.guard.secrets.Len(), len(leaks), r.guard.took.Round(time.Millisecond))
 	}
-	if report.Leaks = leaks; len(leaks) > 0 {
+	if len(leaks) > 0 {
+		if report, err = r.guard.clean(report); err != nil {
+			return unable(err, "")
+		}
+		report.Leaks = leaks
 		if err := reports.Write(r.options.Artifacts, report); err != nil {
 			return unable(err, "")
 		}
