@@ -40,6 +40,8 @@ var run struct {
 	// forget takes the run's namespaces out of the ledger; nil where they go
 	// with their cluster.
 	forget func() error
+	// cleared is whether what the run made is gone.
+	cleared bool
 }
 
 // Run proves the selected claims. It is the one way in for go test, ginkgo and
@@ -204,20 +206,24 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 		require(run.session.close(), "clearing up after this process")
 	}
 }, func(ctx ginkgo.SpecContext) {
+	// Who interrupts a run wants it to end, and not what it made to be left.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), tearDownTimeout)
+	defer cancel()
 	if run.session != nil && run.session.client != nil {
-		require(unshareNamespace(ctx, run.options, run.session.client, run.namespace), "deleting the namespace of the run")
+		require(unshareNamespace(whole, run.options, run.session.client, run.namespace), "deleting the namespace of the run")
 	}
 	if run.forget != nil && run.session != nil && run.session.client != nil {
 		// Longer waits are for a controller that is down, and it may stay so.
-		bounded, cancel := context.WithTimeout(ctx, goneTime)
+		bounded, cancel := context.WithTimeout(whole, goneTime)
 		defer cancel()
 		require(waitGone(bounded, run.session.client, run.id), "clearing up after the specs")
 		require(run.forget(), "clearing up after the specs")
 	}
 	if run.release != nil {
-		require(run.release(ctx), "removing what the run made")
+		require(run.release(whole), "removing what the run made")
 	}
-}, ginkgo.NodeTimeout(tearDownTimeout))
+	run.cleared = true
+}, ginkgo.NodeTimeout(tearDownTimeout), ginkgo.GracePeriod(tearDownTimeout))
 
 var _ = ginkgo.ReportBeforeEach(func(spec ginkgo.SpecReport) {
 	id := ClaimOf(spec)
@@ -249,5 +255,11 @@ var _ = ginkgo.ReportAfterSuite("writing the reports", func(report ginkgo.Report
 	if run.session != nil {
 		clusters = run.session.clusters
 	}
-	require(reports.Write(dir, reports.FromGinkgo(report, run.options.Meta(clusters))), "writing the reports")
+	r := reports.FromGinkgo(report, run.options.Meta(clusters))
+	if r.Interrupted && run.cleared {
+		// To Ginkgo a clean-up that was interrupted has failed, also where it came
+		// to its end.
+		r.CleanUp = ""
+	}
+	require(reports.Write(dir, r), "writing the reports")
 })

@@ -187,7 +187,7 @@ var diagnoses = []Diagnosis{
 	{AuthnRefused, catalog.HopAuthn, catalog.Unauthorized, "credential not accepted", "kubectl auth whoami; get a new credential for this cluster", docAuthn},
 	{AuthnAnonymous, catalog.HopAuthn, catalog.Forbidden, "caller is anonymous", "kubectl config view --minify; the user has no credential, or the server did not take it", docAuthn + "#anonymous-requests"},
 	{AuthnExpired, catalog.HopAuthn, catalog.Unauthorized, "credential has expired", "date -u; get a new token or client certificate for this cluster", docAuthn},
-	{AuthnLetIn, catalog.HopAuthn, catalog.Reached, "credential gets in that should not", "kubectl auth whoami --token=…; look at the authenticators that kube-apiserver is started with", docAuthn},
+	{AuthnLetIn, catalog.HopAuthn, catalog.Reached, "credential gets in that should not", "look at the authenticators that kube-apiserver is started with; 'kubectl auth whoami' tells whom a credential names", docAuthn},
 	{AuthnSomebodyElse, catalog.HopAuthn, catalog.Reached, "caller is taken for somebody else", "kubectl auth whoami; compare the user with the credential's", docAuthn},
 	{AuthzDenied, catalog.HopAuthz, catalog.Forbidden, "caller may not do it", "kubectl auth can-i --list", docRBAC},
 	{AuthzNotAsked, catalog.HopAuthz, catalog.Forbidden, "caller may not ask what it may do", "kubectl get clusterrolebinding system:basic-user -o yaml", docAuthz},
