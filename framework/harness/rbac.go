@@ -11,9 +11,15 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
-// roleName is the name of the roles that let somebody run inroads, and of their
-// bindings.
-const roleName = "inroads"
+// roleName is the name of the roles that let the subject run inroads, and of their
+// bindings: each subject has its own, so that those of one do not replace those of
+// another.
+func roleName(subject rbacv1.Subject) string {
+	parts := []string{"inroads", strings.ToLower(subject.Kind), subject.Namespace, subject.Name}
+	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	// What a name of RBAC may not have, of what one of a user may.
+	return strings.NewReplacer("/", "-", "%", "-").Replace(strings.Join(parts, ":"))
+}
 
 // Roles returns the roles by which the subject has the rights and no other, each
 // followed by its binding: a ClusterRole for what is in no namespace, or in
@@ -52,12 +58,12 @@ func Roles(rights []catalog.Right, subject rbacv1.Subject) []runtime.Object {
 }
 
 func roleAndBinding(namespace string, rules []rbacv1.PolicyRule, subject rbacv1.Subject) []runtime.Object {
-	meta := metav1.ObjectMeta{Name: roleName, Namespace: namespace, Labels: map[string]string{LabelManagedBy: ManagedBy}}
+	meta := metav1.ObjectMeta{Name: roleName(subject), Namespace: namespace, Labels: map[string]string{LabelManagedBy: ManagedBy}}
 	kind := func(name string) metav1.TypeMeta {
 		return metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: name}
 	}
 	ref := func(name string) rbacv1.RoleRef {
-		return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: name, Name: roleName}
+		return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: name, Name: roleName(subject)}
 	}
 	subjects := []rbacv1.Subject{subject}
 	if namespace == "" {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
@@ -127,5 +129,21 @@ func TestRightsInOneNamespace(t *testing.T) {
 func TestRolesOfNothing(t *testing.T) {
 	if all := Roles(nil, rbacv1.Subject{}); len(all) != 0 {
 		t.Errorf("no right gives %d objects", len(all))
+	}
+}
+
+func TestRolesAreOfOneSubject(t *testing.T) {
+	for want, subject := range map[string]rbacv1.Subject{
+		"inroads:user:jane":              {APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "jane"},
+		"inroads:group:jane":             {APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "jane"},
+		"inroads:user:oidc:-a-100-b":     {APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "oidc:/a%100/b"},
+		"inroads:serviceaccount:ci:bot":  {Kind: rbacv1.ServiceAccountKind, Namespace: "ci", Name: "bot"},
+		"inroads:serviceaccount:ci2:bot": {Kind: rbacv1.ServiceAccountKind, Namespace: "ci2", Name: "bot"},
+	} {
+		for _, o := range Roles([]catalog.Right{{Verb: "list", Resource: "pods", Namespaced: true}}, subject) {
+			if got := o.(metav1.Object).GetName(); got != want || len(path.IsValidPathSegmentName(got)) > 0 {
+				t.Errorf("%T of %v is named %q, want %q", o, subject, got, want)
+			}
+		}
 	}
 }
