@@ -31,7 +31,7 @@ type snapshot struct {
 	// early comes before the pods are waited for, late after, when their addresses
 	// are known.
 	early, late []string
-	// ready are pods that were ready.
+	// ready are pods that were ready, and without which the request is another.
 	ready []string
 	// addresses are those of pods and load balancers, which will be others.
 	addresses []addressOfObject
@@ -211,7 +211,7 @@ func (m *snapshot) write(s *script) {
 		}
 	}
 	if len(m.ready) > 0 {
-		s.line("kubectl wait --for=condition=Ready --namespace %s --timeout=60s pod/%s >/dev/null || echo 'not all pods are ready' >&2", name, strings.Join(m.ready, " pod/"))
+		s.line("kubectl wait --for=condition=Ready --namespace %s --timeout=60s pod/%s >/dev/null || unable %s", name, strings.Join(m.ready, " pod/"), s.word("not all of its pods get ready, as in the run they were"))
 	}
 	for i, a := range m.addresses {
 		if a.address == "" {
