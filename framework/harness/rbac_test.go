@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -141,7 +141,7 @@ func TestRolesAreOfOneSubject(t *testing.T) {
 		"inroads:serviceaccount:ci2:bot": {Kind: rbacv1.ServiceAccountKind, Namespace: "ci2", Name: "bot"},
 	} {
 		for _, o := range Roles([]catalog.Right{{Verb: "list", Resource: "pods", Namespaced: true}}, subject) {
-			if got := o.(metav1.Object).GetName(); got != want || len(path.IsValidPathSegmentName(got)) > 0 {
+			if got := o.(metav1.Object).GetName(); got != want || len(content.IsPathSegmentName(got)) > 0 {
 				t.Errorf("%T of %v is named %q, want %q", o, subject, got, want)
 			}
 		}
