@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,12 @@ func browser(t *testing.T) context.Context {
 	}
 	bounded, stop := context.WithTimeout(t.Context(), browserTime)
 	t.Cleanup(stop)
-	allocating, stop := chromedp.NewExecAllocator(bounded, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-gpu", true))...)
+	dir := t.TempDir()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-gpu", true), chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
+		// It does not remove all that it makes there. Sockets need short paths.
+		c.Env, c.Dir = append(os.Environ(), "TMPDIR=."), dir
+	}))
+	allocating, stop := chromedp.NewExecAllocator(bounded, options...)
 	t.Cleanup(stop)
 	tab, stop := chromedp.NewContext(allocating)
 	t.Cleanup(stop)
