@@ -3,12 +3,10 @@ package cli
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
-	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 )
 
@@ -25,18 +23,8 @@ func Abandon(s Streams) int {
 
 // mine returns what this process and its workers have in the ledger, in words.
 func mine() (things []string) {
-	dir, err := cache.Dir()
-	if err != nil {
-		return nil
-	}
-	l, err := ledger.Open(filepath.Join(dir, ledger.DirName))
-	if err != nil {
-		return nil
-	}
-	// What cannot be read is left for the sweep to tell.
-	entries, _ := l.List()
 	folders := 0
-	for _, e := range entries {
+	for _, e := range noted() {
 		switch {
 		case !descends(e.Owner.PID, os.Getpid()):
 		case e.Kind == ledger.File:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -101,17 +100,7 @@ func newClusterList(s Streams) *cobra.Command {
 // clusterNames returns the names of the clusters that inroads made, as far as the
 // ledger knows them. It asks no engine, since it is for completion.
 func clusterNames() (names []string) {
-	dir, err := cache.Dir()
-	if err != nil {
-		return nil
-	}
-	l, err := ledger.Open(filepath.Join(dir, ledger.DirName))
-	if err != nil {
-		return nil
-	}
-	// What cannot be read has no name.
-	entries, _ := l.List()
-	for _, e := range entries {
+	for _, e := range noted() {
 		if e.Kind == ledger.Cluster {
 			names = append(names, e.Name)
 		}

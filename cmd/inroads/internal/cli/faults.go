@@ -18,8 +18,6 @@ import (
 	"github.com/inroads-k8s/inroads/cmd/inroads/internal/parallel"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
-	"github.com/inroads-k8s/inroads/framework/cluster/cache"
-	"github.com/inroads-k8s/inroads/framework/cluster/ledger"
 	"github.com/inroads-k8s/inroads/framework/fault"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/probe"
@@ -200,11 +198,7 @@ func (m *matrixRun) matrix(ctx context.Context, ref cluster.Ref) (reports.Matrix
 	if err != nil {
 		return reports.Matrix{}, err
 	}
-	cacheDir, err := cache.Dir()
-	if err != nil {
-		return reports.Matrix{}, err
-	}
-	l, err := ledger.Open(filepath.Join(cacheDir, ledger.DirName))
+	l, _, err := openLedger()
 	if err != nil {
 		return reports.Matrix{}, err
 	}

@@ -48,28 +48,10 @@ func TestALeakFailsTheRun(t *testing.T) {
 			return err
 		}, probe.KindServiceAccountToken + " in " + onTerminal},
 		{"in an argument list", func(t *testing.T, f *fixture, _ parallel.Options, token string) error {
-			cmd := exec.CommandContext(t.Context(), "sh", "-c", "read x", token)
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				return err
-			}
-			if err := cmd.Start(); err != nil {
-				return err
-			}
-			f.guard.sample()
-			return errors.Join(in.Close(), ignoreExit(cmd.Wait()))
+			return f.sampled(exec.CommandContext(t.Context(), "sh", "-c", "read x", token))
 		}, probe.KindServiceAccountToken + " in " + inArguments + "sh"},
 		{"in the page's own command", func(t *testing.T, f *fixture, _ parallel.Options, token string) error {
-			cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-e", "-c", "sh -c 'read x' "+token+"; true")
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				return err
-			}
-			if err := cmd.Start(); err != nil {
-				return err
-			}
-			f.guard.sample()
-			return errors.Join(in.Close(), ignoreExit(cmd.Wait()))
+			return f.sampled(exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-e", "-c", "sh -c 'read x' "+token+"; true"))
 		}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -156,6 +138,19 @@ func TestALeakInTheReportIsNotWrittenAgain(t *testing.T) {
 			t.Errorf("%s has it (%v)", path, err)
 		}
 	}
+}
+
+// sampled has the guard look while the command waits for its input.
+func (f *fixture) sampled(cmd *exec.Cmd) error {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	f.guard.sample()
+	return errors.Join(in.Close(), ignoreExit(cmd.Wait()))
 }
 
 // ignoreExit is nil for a program that ended in its own way.

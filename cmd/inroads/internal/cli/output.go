@@ -25,9 +25,9 @@ const (
 var dataFormats = []string{formatTable, formatJSON, formatYAML, formatMarkdown}
 
 // bindOutput binds --output, which has to be one of the formats when the command
-// runs.
+// runs; the first is the default.
 func bindOutput(cmd *cobra.Command, format *string, formats []string) {
-	cmd.Flags().StringVarP(format, "output", "o", formatTable, strings.Join(formats, ", "))
+	cmd.Flags().StringVarP(format, "output", "o", formats[0], strings.Join(formats, ", "))
 	complete(cmd, "output", func() []string { return formats })
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {

@@ -67,12 +67,7 @@ func (r *runner) writeReport(report reports.Report) error {
 	}
 	switch r.format {
 	case formatJUnit:
-		raw, err := report.JUnit()
-		if err != nil {
-			return unable(err, "")
-		}
-		_, err = r.data.Write(raw)
-		return err
+		return showReport(r.data, report, r.format)
 	case formatMarkdown:
 		var rows [][]string
 		for _, c := range report.Claims {

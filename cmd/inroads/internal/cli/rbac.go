@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,15 +67,7 @@ they are and what they may do (system:basic-user), and /version
 	f.StringVar(&who.serviceAccount, "serviceaccount", "", "the user is a ServiceAccount, NAMESPACE/NAME")
 	bindReach(cmd, &o)
 	bindImages(cmd, &o)
-	formats := []string{formatYAML, formatJSON}
-	f.StringVarP(&format, "output", "o", formatYAML, strings.Join(formats, " or "))
-	complete(cmd, "output", func() []string { return formats })
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if !slices.Contains(formats, format) {
-			return usage(fmt.Sprintf("no output format %q", format), "there are "+strings.Join(formats, " and "))
-		}
-		return nil
-	}
+	bindOutput(cmd, &format, []string{formatYAML, formatJSON})
 	return cmd
 }
 

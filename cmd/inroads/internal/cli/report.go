@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +20,6 @@ func newReport(s Streams) *cobra.Command {
 
 func newReportShow(s Streams) *cobra.Command {
 	var format string
-	formats := []string{formatTable, formatJSON, formatMarkdown, formatJUnit, formatHTML}
 	cmd := &cobra.Command{
 		Use:   "show PATH",
 		Short: "Print a report in another format",
@@ -36,9 +33,6 @@ Exit codes: 0 whatever the report says, 3 it could not be read.`,
 		Args:              paths(1, "one report, a run's artifacts folder or its report.json"),
 		ValidArgsFunction: completeReports(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := knownFormat(format, formats); err != nil {
-				return err
-			}
 			r, err := loadReport(args[0])
 			if err != nil {
 				return err
@@ -46,8 +40,7 @@ Exit codes: 0 whatever the report says, 3 it could not be read.`,
 			return showReport(s.Out, r, format)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", formatTable, strings.Join(formats, ", "))
-	complete(cmd, "output", func() []string { return formats })
+	bindOutput(cmd, &format, []string{formatTable, formatJSON, formatMarkdown, formatJUnit, formatHTML})
 	return cmd
 }
 
@@ -76,7 +69,6 @@ func newReportDiff(s Streams) *cobra.Command {
 	var format string
 	noise := reports.UsualNoise()
 	bound := time.Duration(noise.Bound)
-	formats := []string{formatTable, formatJSON, formatMarkdown}
 	cmd := &cobra.Command{
 		Use:   "diff BEFORE AFTER",
 		Short: "Tell what a run says otherwise than an earlier one",
@@ -99,9 +91,6 @@ Exit codes: 0 no regression, 1 a regression, 3 a report could not be read.`,
 		Args:              paths(2, "two reports, the earlier one first"),
 		ValidArgsFunction: completeReports(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := knownFormat(format, formats); err != nil {
-				return err
-			}
 			if noise.Ratio < 1 || bound < 0 {
 				return usage(fmt.Sprintf("--slower-ratio is %g and --slower-by %s", noise.Ratio, bound), "give a ratio of 1 or more and a time of 0 or more")
 			}
@@ -125,11 +114,10 @@ Exit codes: 0 no regression, 1 a regression, 3 a report could not be read.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&format, "output", "o", formatTable, strings.Join(formats, ", "))
 	f.Float64Var(&noise.Ratio, "slower-ratio", noise.Ratio, "how many times as long a slower claim takes, at least")
 	f.DurationVar(&bound, "slower-by", bound, "how much longer a slower claim takes, at least")
 	f.BoolVar(&noise.Counts, "fail-on-slower", false, "take a slower claim for a regression")
-	complete(cmd, "output", func() []string { return formats })
+	bindOutput(cmd, &format, []string{formatTable, formatJSON, formatMarkdown})
 	return cmd
 }
 
@@ -182,14 +170,6 @@ func loadReport(path string) (reports.Report, error) {
 		next = "copy it again from where the run wrote it"
 	}
 	return r, unable(err, next)
-}
-
-func knownFormat(format string, formats []string) error {
-	if slices.Contains(formats, format) {
-		return nil
-	}
-	last := len(formats) - 1
-	return usage(fmt.Sprintf("no output format %q", format), "there are "+strings.Join(formats[:last], ", ")+" and "+formats[last])
 }
 
 // writing is the error of what could not be printed.

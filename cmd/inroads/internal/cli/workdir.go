@@ -25,11 +25,7 @@ func newWorkDir() (dir string, remove func() error, err error) {
 }
 
 func noteWorkDir() (string, func() error, error) {
-	cacheDir, err := cache.Dir()
-	if err != nil {
-		return "", nil, err
-	}
-	l, err := ledger.Open(filepath.Join(cacheDir, ledger.DirName))
+	l, cacheDir, err := openLedger()
 	if err != nil {
 		return "", nil, err
 	}
@@ -44,4 +40,24 @@ func noteWorkDir() (string, func() error, error) {
 		return "", nil, errors.Join(err, remove())
 	}
 	return dir, remove, nil
+}
+
+// openLedger returns the ledger, and the cache folder that it is in.
+func openLedger() (l *ledger.Ledger, cacheDir string, err error) {
+	if cacheDir, err = cache.Dir(); err != nil {
+		return nil, "", err
+	}
+	l, err = ledger.Open(filepath.Join(cacheDir, ledger.DirName))
+	return l, cacheDir, err
+}
+
+// noted returns the entries of the ledger, as far as they can be read: what is wrong
+// with it is for a sweep to tell.
+func noted() []ledger.Entry {
+	l, _, err := openLedger()
+	if err != nil {
+		return nil
+	}
+	entries, _ := l.List()
+	return entries
 }
