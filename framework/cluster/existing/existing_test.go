@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/probe"
@@ -126,9 +127,9 @@ func gone(t *testing.T, p *Provider) {
 	}
 }
 
-func TestCreateKeepsPluginsAndTokenFiles(t *testing.T) {
-	file := userFile(t)
-	p, _ := newProvider(t, Options{Kubeconfig: file, Context: "two", Images: cluster.Images{Server: "s"}})
+// create returns what the provider gives, and its copy of the kubeconfig.
+func create(t *testing.T, p *Provider) (cluster.Ref, *api.Config) {
+	t.Helper()
 	ref, err := p.Create(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +138,13 @@ func TestCreateKeepsPluginsAndTokenFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ref, copied
+}
+
+func TestCreateKeepsPluginsAndTokenFiles(t *testing.T) {
+	file := userFile(t)
+	p, _ := newProvider(t, Options{Kubeconfig: file, Context: "two", Images: cluster.Images{Server: "s"}})
+	ref, copied := create(t, p)
 	user, beside := copied.AuthInfos["u2"], filepath.Dir(file)
 	if user.Exec == nil || user.Exec.Command != filepath.Join(beside, "bin/plugin") || user.TokenFile != filepath.Join(beside, "pki/token") {
 		t.Errorf("user %+v, plugin %+v", user, user.Exec)
@@ -198,14 +206,7 @@ func TestCreateLeavesNothingWhenTheClusterDoesNotAnswer(t *testing.T) {
 func TestOverridesAreInTheCopy(t *testing.T) {
 	o := probe.Overrides{User: "u2", As: "jane", AsUID: "7", AsGroups: []string{"a", "b"}, RequestTimeout: time.Minute}
 	p, _ := newProvider(t, Options{Kubeconfig: userFile(t), Overrides: o})
-	ref, err := p.Create(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied, err := clientcmd.LoadFromFile(ref.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ref, copied := create(t, p)
 	user := copied.AuthInfos["u2"]
 	if user == nil || len(copied.AuthInfos) != 1 || user.Impersonate != "jane" || user.ImpersonateUID != "7" || !slices.Equal(user.ImpersonateGroups, o.AsGroups) {
 		t.Errorf("copied %+v", user)

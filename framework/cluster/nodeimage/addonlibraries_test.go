@@ -56,28 +56,14 @@ func TestWriteLibraryRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := b.Uncompressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer content.Close()
-	var names []string
-	for reader := tar.NewReader(content); ; {
-		h, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		names = append(names, h.Name)
+	names := entries(t, b, func(h *tar.Header, content io.Reader) {
 		if h.Name == "tmp/" && h.Mode != 0o1777 {
 			t.Errorf("/tmp has mode %o", h.Mode)
 		}
-		if text, _ := io.ReadAll(reader); h.Name == "etc/passwd" && !strings.Contains(string(text), "nobody") {
+		if text, _ := io.ReadAll(content); h.Name == "etc/passwd" && !strings.Contains(string(text), "nobody") {
 			t.Errorf("passwd is %q", text)
 		}
-	}
+	})
 	if want := []string{"etc/", "usr/", "usr/bin/", "usr/bin/python3", "etc/passwd", "tmp/"}; !slices.Equal(names, want) {
 		t.Errorf("entries %q, want %q", names, want)
 	}

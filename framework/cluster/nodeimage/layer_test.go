@@ -23,30 +23,37 @@ func fillLayer(l *layerWriter) error {
 	)
 }
 
-func TestALayerHasFoldersOnceAndNoClock(t *testing.T) {
-	b, err := writeBlob(filepath.Join(t.TempDir(), "a.layer"), false, fillLayer)
-	if err != nil {
-		t.Fatal(err)
-	}
+// entries returns the names of what is in the layer, after a look at each.
+func entries(t *testing.T, b blob, look func(h *tar.Header, content io.Reader)) (names []string) {
+	t.Helper()
 	content, err := b.Uncompressed()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer content.Close()
-	var names []string
 	for reader := tar.NewReader(content); ; {
 		h, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return names
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		names = append(names, h.Name)
+		look(h, reader)
+	}
+}
+
+func TestALayerHasFoldersOnceAndNoClock(t *testing.T) {
+	b, err := writeBlob(filepath.Join(t.TempDir(), "a.layer"), false, fillLayer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := entries(t, b, func(h *tar.Header, _ io.Reader) {
 		if !h.ModTime.Equal(epoch) || h.Uid != 0 || h.Gid != 0 {
 			t.Errorf("%s is of %s and belongs to %d:%d", h.Name, h.ModTime, h.Uid, h.Gid)
 		}
-	}
+	})
 	if want := []string{"usr/", "usr/bin/", "usr/bin/program", "usr/bin/link", "etc/", "etc/file"}; !slices.Equal(names, want) {
 		t.Errorf("entries %q, want %q", names, want)
 	}
