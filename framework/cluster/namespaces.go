@@ -31,29 +31,38 @@ const (
 	detailKubeconfig = "kubeconfig"
 	detailContext    = "context"
 	detailOverrides  = "overrides"
-	// namespacesTime bounds each request of RemoveNamespaces.
-	namespacesTime = 10 * time.Second
+	// sweepTime bounds each request of what a sweep removes.
+	sweepTime = 10 * time.Second
 )
 
 // NoteNamespaces records that the run is about to create namespaces labelled
 // with its id, and returns the entry's id. The cluster's kubeconfig must outlive
 // the run; "" means the one that kubectl would take.
 func NoteNamespaces(l *ledger.Ledger, in Ref, run string) (string, error) {
+	e, err := entryIn(in, Namespaces, run)
+	if err != nil {
+		return "", err
+	}
+	return l.Note(e)
+}
+
+// entryIn returns an entry about what the run creates in a cluster that outlives
+// it, with the way to that cluster.
+func entryIn(in Ref, kind ledger.Kind, run string) (ledger.Entry, error) {
 	detail := map[string]string{detailKubeconfig: in.Kubeconfig, detailContext: in.Context}
 	if !in.Overrides.IsZero() {
 		raw, err := json.Marshal(in.Overrides)
 		if err != nil {
-			return "", fmt.Errorf("noting the namespaces of run %q: %w", run, err)
+			return ledger.Entry{}, fmt.Errorf("noting the %s of run %q: %w", kind, run, err)
 		}
 		detail[detailOverrides] = string(raw)
 	}
-	return l.Note(ledger.Entry{Kind: Namespaces, Name: run, Detail: detail})
+	return ledger.Entry{Kind: kind, Name: run, Detail: detail}, nil
 }
 
-// RemoveNamespaces asks the API server to delete the namespaces that the entry
-// is about, and returns their names. Those of a cluster whose kubeconfig is gone
-// are gone with it.
-func RemoveNamespaces(ctx context.Context, e ledger.Entry) (names []string, err error) {
+// clientOf returns a client of the cluster that the entry is about, nil where its
+// kubeconfig is gone, and the cluster with it.
+func clientOf(e ledger.Entry) (kubernetes.Interface, error) {
 	path := e.Detail[detailKubeconfig]
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -68,10 +77,21 @@ func RemoveNamespaces(ctx context.Context, e ledger.Entry) (names []string, err 
 	if err != nil {
 		return nil, err
 	}
-	config.Timeout = namespacesTime
+	config.Timeout = sweepTime
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client for %q: %w", config.Host, err)
+	}
+	return client, nil
+}
+
+// RemoveNamespaces asks the API server to delete the namespaces that the entry
+// is about, and returns their names. Those of a cluster whose kubeconfig is gone
+// are gone with it.
+func RemoveNamespaces(ctx context.Context, e ledger.Entry) (names []string, err error) {
+	client, err := clientOf(e)
+	if client == nil {
+		return nil, err
 	}
 	left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: LabelRun + "=" + e.Name})
 	if err != nil {

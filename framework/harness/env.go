@@ -33,8 +33,10 @@ type Env struct {
 	ctx       context.Context
 	dir       string
 	namespace string
-	// turn is the spec's in the namespace that all share, or nil.
-	turn *turn
+	// created is what the spec creates through Client, and turn is its own in the
+	// namespace that all share, or nil.
+	created *created
+	turn    *turn
 	// hop, code and target are those that are blamed when the next assertion
 	// fails.
 	hop    catalog.Hop
@@ -59,7 +61,7 @@ var current *Env
 
 func begin(ctx context.Context, claim catalog.Claim) *Env {
 	s := run.session
-	e := &Env{Claim: claim, Cluster: s.ref, Config: rest.CopyConfig(s.config), Client: s.client, Host: s.host, ctx: ctx}
+	e := &Env{Claim: claim, Cluster: s.ref, Config: rest.CopyConfig(s.config), Client: s.client, Host: s.host, ctx: ctx, created: &created{}}
 	e.entry.Claim = claim.ID
 	current = e
 	dir, err := os.MkdirTemp(s.dir, "spec-")
@@ -80,6 +82,9 @@ func (e *Env) ready() {
 	if s.unusable != nil {
 		e.Held(catalog.HopConfig, s.unusable)
 	}
+	client, err := e.created.client(e.Config)
+	e.Require(err, "making a client")
+	e.Client = client
 	if run.options.takesTurns(e.Claim) {
 		e.Require(run.unshared, "sharing a namespace")
 		e.takeTurn()

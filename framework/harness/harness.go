@@ -183,22 +183,26 @@ func provide(ctx context.Context) ([]cluster.Ref, error) {
 // outlives it, which is to be left as it was found.
 func noteNamespaces(clusters []cluster.Ref, id string) error {
 	o := run.options
-	if len(clusters) == 0 || !o.Existing() && !o.Keep {
+	// In a namespace that is there the objects themselves are noted.
+	if len(clusters) == 0 || !o.Existing() && !o.Keep || o.Namespace != "" && !o.ClusterScoped {
 		return nil
 	}
 	l, _, err := openLedger()
 	if err != nil {
 		return err
 	}
-	// What sweep finds the cluster by has to outlive the run, as a private copy
-	// does not.
-	lasting := cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides}
-	if !o.Existing() {
-		lasting = clusters[0]
-	}
-	entry, err := cluster.NoteNamespaces(l, lasting, id)
+	entry, err := cluster.NoteNamespaces(l, o.lasting(clusters[0]), id)
 	run.forget = func() error { return l.Done(entry) }
 	return err
+}
+
+// lasting is the cluster as sweep finds it, which has to outlive the run, as a
+// private copy of a kubeconfig does not.
+func (o Options) lasting(ref cluster.Ref) cluster.Ref {
+	if !o.Existing() {
+		return ref
+	}
+	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides}
 }
 
 var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {

@@ -272,7 +272,7 @@ func (e *Env) rebuild(s *script) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), snapshotTime)
 	defer cancel()
 	for _, name := range e.namespaces {
-		made, err := takeSnapshot(ctx, e.Client, name)
+		made, err := takeSnapshot(ctx, e.Client, name, e.created)
 		if err != nil {
 			s.note(fmt.Sprintf("What the run had in namespace %s could not be read (%v): make it first.", name, err))
 			continue

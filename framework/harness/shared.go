@@ -1,16 +1,12 @@
 package harness
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"path"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -19,53 +15,56 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const (
-	// removedInterval is how often it is asked whether an object is gone.
+	// removedInterval is how often it is asked whether EndpointSlices are gone.
 	removedInterval = 100 * time.Millisecond
 	// services is the resource whose objects leave EndpointSlices for a moment.
 	services = "services"
 )
 
-// made is an object that a spec has created in the namespace that all share.
-type made struct {
-	// path is that of the object in the API.
-	path string
-	// uid is "" for an object that another program was to create, until it is
-	// looked for.
-	uid types.UID
-}
-
-// turn is the turn that one spec has in the shared namespace. It keeps what the
-// spec creates there, to remove it again and nothing else.
+// turn is the turn that one spec has in the shared namespace, in which what it
+// creates is removed again and nothing else.
 type turn struct {
 	namespace string
 	client    kubernetes.Interface
-	mu        sync.Mutex
-	objects   []made
+	created   *created
 }
 
-// takeTurn gives the spec a client that keeps what it creates, which is removed
-// after it.
+// takeTurn has what the spec creates removed after it. In a namespace that is not
+// the run's own, the ledger knows of each object before it is there.
 func (e *Env) takeTurn() {
-	t := &turn{namespace: run.namespace, client: e.Client}
-	noted := rest.CopyConfig(e.Config)
-	// What is created is read in JSON; the clientset would speak protobuf.
-	noted.ContentType, noted.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
-	noted.Wrap(func(next http.RoundTripper) http.RoundTripper { return noting{next, t} })
-	client, err := kubernetes.NewForConfig(noted)
-	e.Require(err, "making a client")
-	e.Client, e.turn = client, t
+	t := &turn{namespace: run.namespace, client: run.session.client, created: e.created}
+	if run.options.Namespace != "" {
+		e.created.keep = e.inLedger(t.namespace)
+	}
+	e.turn = t
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return t.removeAll(ctx) })
+}
+
+// inLedger returns what keeps the objects of the namespace in the ledger.
+func (e *Env) inLedger(namespace string) func([]*made) error {
+	ginkgo.GinkgoHelper()
+	l, _, err := openLedger()
+	e.Require(err, "noting what the spec will create")
+	until := time.Now().Add(e.Claim.Bound())
+	entry, err := cluster.ObjectsEntry(run.options.lasting(e.Cluster), run.id, until)
+	e.Require(err, "noting what the spec will create")
+	return func(objects []*made) error {
+		var all []cluster.Object
+		for _, m := range objects {
+			if m.namespace == namespace {
+				all = append(all, m.Object)
+			}
+		}
+		return cluster.NoteObjects(l, &entry, all)
+	}
 }
 
 // Leaves says that the spec has another program create the object, which is to go
@@ -77,12 +76,12 @@ func (e *Env) Leaves(ctx context.Context, resource, name string) {
 		return
 	}
 	path := fmt.Sprintf("/api/v1/namespaces/%s/%s/%s", e.turn.namespace, resource, name)
-	_, there, err := e.turn.find(ctx, path)
+	found, err := cluster.FindObject(ctx, e.turn.client.CoreV1().RESTClient(), path)
 	e.Require(err, "looking for what the spec is to create")
-	if there {
+	if found != nil {
 		e.Inconclusive(fmt.Sprintf("namespace %q has an object %s/%s of somebody else's; give another with --namespace", e.turn.namespace, resource, name))
 	}
-	e.turn.note(made{path: path})
+	e.Require(e.created.add(&made{Object: cluster.Object{Path: path}, namespace: e.turn.namespace}), "noting what the spec is to create")
 }
 
 // checkAlone ends the spec as inconclusive where pods of somebody else's are in the
@@ -103,62 +102,19 @@ func (e *Env) checkAlone(ctx context.Context) {
 	}
 }
 
-func (t *turn) note(m made) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.objects = append(t.objects, m)
-}
-
-// find returns the uid of the object, and whether it is there.
-func (t *turn) find(ctx context.Context, path string) (types.UID, bool, error) {
-	raw, err := t.client.CoreV1().RESTClient().Get().AbsPath(path).DoRaw(ctx)
-	if apierrors.IsNotFound(err) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	var object metav1.PartialObjectMetadata
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return "", false, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return object.UID, true, nil
-}
-
 // removeAll deletes what the spec has created, last first, and returns when it is
 // gone: the next spec gives its objects the same names.
-func (t *turn) removeAll(ctx context.Context) error {
-	var errs []error
-	for _, m := range slices.Backward(t.objects) {
-		if m.uid == "" {
-			uid, there, err := t.find(ctx, m.path)
-			if err != nil || !there {
-				errs = append(errs, err)
-				continue
-			}
-			m.uid = uid
-		}
-		errs = append(errs, t.remove(ctx, m))
-	}
-	return errors.Join(errs...)
-}
+func (t *turn) removeAll(ctx context.Context) error { return t.created.removeAll(ctx, t.remove) }
 
-func (t *turn) remove(ctx context.Context, m made) error {
-	background := metav1.DeletePropagationBackground
-	options := &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &m.uid}, PropagationPolicy: &background}
-	err := poll.Until(ctx, m.path+" to be gone", removedInterval, func(ctx context.Context) error {
-		err := t.client.CoreV1().RESTClient().Delete().AbsPath(m.path).Body(options).Do(ctx).Error()
-		// A conflict is about the uid: the object is another by now.
-		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return nil
-		}
-		return cmp.Or(err, errors.New("it is still there"))
-	})
-	if err != nil {
+func (t *turn) remove(ctx context.Context, m *made) error {
+	if m.namespace != t.namespace {
+		return nil
+	}
+	if _, err := cluster.RemoveObject(ctx, t.client, m.Object, time.Now()); err != nil {
 		return err
 	}
-	list, name := m.path[:strings.LastIndex(m.path, "/")], m.path[strings.LastIndex(m.path, "/")+1:]
-	if !strings.HasSuffix(list, "/"+services) {
+	list, name := path.Split(m.Path)
+	if path.Base(list) != services {
 		return nil
 	}
 	selector := labels.Set{discoveryv1.LabelServiceName: name}.String()
@@ -169,36 +125,6 @@ func (t *turn) remove(ctx context.Context, m made) error {
 		}
 		return cmp.Or(err, errors.New("some are still there"))
 	})
-}
-
-// noting keeps what is created through it in the namespace of the turn.
-type noting struct {
-	next http.RoundTripper
-	turn *turn
-}
-
-func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := n.next.RoundTrip(r)
-	if err != nil || r.Method != http.MethodPost || response.StatusCode != http.StatusCreated || r.URL.Query().Has("dryRun") {
-		return response, err
-	}
-	// A subresource, whose path is longer, is no object of its own.
-	_, resource, ok := strings.Cut(r.URL.Path, "/namespaces/"+n.turn.namespace+"/")
-	if !ok || strings.Contains(resource, "/") {
-		return response, nil
-	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	if err != nil {
-		return response, err
-	}
-	var object metav1.PartialObjectMetadata
-	if err := json.Unmarshal(body, &object); err != nil || object.Name == "" {
-		return response, fmt.Errorf("reading what was created at %s: %w", r.URL.Path, cmp.Or(err, errors.New("it has no name")))
-	}
-	n.turn.note(made{r.URL.Path + "/" + object.Name, object.UID})
-	return response, nil
 }
 
 // shareNamespace returns the namespace that the specs of the run share. Where the

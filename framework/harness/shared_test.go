@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 // memory is an API server that knows objects by their path, and nothing else.
@@ -66,7 +67,7 @@ func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case strings.HasSuffix(r.URL.Path, "/endpointslices"):
 			answer(http.StatusOK, map[string]any{"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "items": []any{}})
 		case there:
-			answer(http.StatusOK, map[string]any{"kind": "Secret", "apiVersion": "v1", "metadata": map[string]any{"uid": uid}})
+			answer(http.StatusOK, map[string]any{"kind": "Secret", "apiVersion": "v1", "metadata": map[string]any{"uid": uid, "creationTimestamp": metav1.Now()}})
 		default:
 			status(http.StatusNotFound, metav1.StatusReasonNotFound)
 		}
@@ -85,10 +86,16 @@ func TestTurnRemovesWhatItMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn := &turn{namespace: "mine", client: client}
-	noted := rest.CopyConfig(plain)
-	noted.Wrap(func(next http.RoundTripper) http.RoundTripper { return noting{next, turn} })
-	spec, err := kubernetes.NewForConfig(noted)
+	var known [][]cluster.Object
+	turn := &turn{namespace: "mine", client: client, created: &created{keep: func(objects []*made) error {
+		var now []cluster.Object
+		for _, o := range objects {
+			now = append(now, o.Object)
+		}
+		known = append(known, now)
+		return nil
+	}}}
+	spec, err := turn.created.client(plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +111,16 @@ func TestTurnRemovesWhatItMade(t *testing.T) {
 	create("other", "web", metav1.CreateOptions{})
 	create("mine", "replaced", metav1.CreateOptions{})
 	m.uids[core+"services/replaced"] = "of-somebody-else"
-	turn.note(made{path: core + "secrets/applied"})
-	turn.note(made{path: core + "secrets/never"})
-	if len(turn.objects) != 4 {
-		t.Errorf("noted %v", turn.objects)
+	for _, name := range []string{"applied", "never"} {
+		if err := turn.created.add(&made{Object: cluster.Object{Path: core + "secrets/" + name}, namespace: "mine"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first, then := known[0][0], known[1][0]; first.Path != core+"services/web" || first.UID != "" || first.Noted.IsZero() || then.UID != "uid-of-spec" {
+		t.Errorf("noted %v before it was there, and %v after", first, then)
+	}
+	if n := len(turn.created.objects); n != 5 {
+		t.Errorf("%d objects noted, and not 5", n)
 	}
 	if err := turn.removeAll(ctx); err != nil {
 		t.Fatal(err)
@@ -120,6 +133,9 @@ func TestTurnRemovesWhatItMade(t *testing.T) {
 	want := []string{core + "pods/theirs", core + "services/replaced", "/api/v1/namespaces/other/pods/p", "/api/v1/namespaces/other/services/web"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left %v, want %v", left, want)
+	}
+	if last := known[len(known)-1]; len(last) > 0 {
+		t.Errorf("still noted: %v", last)
 	}
 }
 

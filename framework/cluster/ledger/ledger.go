@@ -39,7 +39,7 @@ const (
 
 // Entry is one thing that a run made, or was about to make.
 type Entry struct {
-	// ID is set by Note. Ids sort in the order of noting.
+	// ID is set by Note and Put. Ids sort in the order of noting.
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
 	// Name is what the remover needs to find the thing: a cluster's name, a path.
@@ -69,13 +69,20 @@ func Open(dir string) (*Ledger, error) {
 // Note records the entry and returns its id. It returns only when the record is
 // on disk, so that the thing may then be made.
 func (l *Ledger) Note(e Entry) (string, error) {
+	err := l.Put(&e)
+	return e.ID, err
+}
+
+// Put is Note of an entry that will change: it sets what Note sets, and an entry
+// that has an id already takes the place of its record.
+func (l *Ledger) Put(e *Entry) error {
 	if e.Kind == "" || e.Name == "" {
-		return "", fmt.Errorf("noting %q %q in the ledger: kind and name must not be empty", e.Kind, e.Name)
+		return fmt.Errorf("noting %q %q in the ledger: kind and name must not be empty", e.Kind, e.Name)
 	}
 	if e.Owner == (Owner{}) {
 		self, err := Self()
 		if err != nil {
-			return "", fmt.Errorf("noting %s %q in the ledger: %w", e.Kind, e.Name, err)
+			return fmt.Errorf("noting %s %q in the ledger: %w", e.Kind, e.Name, err)
 		}
 		e.Owner = self
 	}
@@ -83,17 +90,23 @@ func (l *Ledger) Note(e Entry) (string, error) {
 		e.Created = time.Now()
 	}
 	e.Created = e.Created.UTC().Round(0)
-	var random [4]byte
-	rand.Read(random[:]) // never fails
-	e.ID = fmt.Sprintf("%019d-%x", e.Created.UnixNano(), random)
-	data, err := json.MarshalIndent(e, "", "  ")
+	id := e.ID
+	if id == "" {
+		var random [4]byte
+		rand.Read(random[:]) // never fails
+		id = fmt.Sprintf("%019d-%x", e.Created.UnixNano(), random)
+	}
+	noted := *e
+	noted.ID = id
+	data, err := json.MarshalIndent(noted, "", "  ")
+	if err == nil {
+		err = l.write(id, append(data, '\n'))
+	}
 	if err != nil {
-		return "", fmt.Errorf("noting %s %q in the ledger: %w", e.Kind, e.Name, err)
+		return fmt.Errorf("noting %s %q in the ledger: %w", e.Kind, e.Name, err)
 	}
-	if err := l.write(e.ID, append(data, '\n')); err != nil {
-		return "", fmt.Errorf("noting %s %q in the ledger: %w", e.Kind, e.Name, err)
-	}
-	return e.ID, nil
+	e.ID = id
+	return nil
 }
 
 func (l *Ledger) write(id string, data []byte) (err error) {

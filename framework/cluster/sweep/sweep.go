@@ -1,6 +1,6 @@
 // Package sweep removes what killed runs left on the machine: clusters, networks,
-// files and the private container engine, as the ledger has them. Faults in a
-// cluster that stays are healed.
+// files and the private container engine, as the ledger has them, and what they left
+// in clusters that stay. Faults there are healed.
 package sweep
 
 import (
@@ -68,7 +68,10 @@ func Sweep(ctx context.Context, o Options) error {
 	}
 	// The kubeconfig that leads to a cluster may be among the files.
 	for _, e := range of(cluster.Namespaces) {
-		errs = append(errs, o.removeNamespaces(ctx, l, e))
+		errs = append(errs, o.removeIn(ctx, l, e, "namespace ", cluster.RemoveNamespaces))
+	}
+	for _, e := range of(cluster.Objects) {
+		errs = append(errs, o.removeIn(ctx, l, e, "", cluster.RemoveObjects))
 	}
 	for _, e := range of(ledger.File) {
 		errs = append(errs, o.removeFile(l, e))
@@ -95,16 +98,16 @@ func (o Options) heal(ctx context.Context, l *ledger.Ledger, e ledger.Entry) err
 	return l.Done(e.ID)
 }
 
-// removeNamespaces removes what a run created in a cluster that outlives it.
-func (o Options) removeNamespaces(ctx context.Context, l *ledger.Ledger, e ledger.Entry) error {
-	names, err := cluster.RemoveNamespaces(ctx, e)
+// removeIn removes what a run created in a cluster that outlives it.
+func (o Options) removeIn(ctx context.Context, l *ledger.Ledger, e ledger.Entry, what string, remove func(context.Context, ledger.Entry) ([]string, error)) error {
+	names, err := remove(ctx, e)
 	for _, name := range names {
-		o.logf("deleted namespace %q", name)
+		o.logf("deleted %s%q", what, name)
 	}
 	switch {
 	case err == nil:
 	case o.All:
-		o.logf("giving up the namespaces of run %q: %v", e.Name, err)
+		o.logf("giving up the %s of run %q: %v", e.Kind, e.Name, err)
 	default:
 		return fmt.Errorf("%w; where that cluster is gone for good: inroads sweep --all", err)
 	}
