@@ -47,6 +47,9 @@ type Matrix struct {
 	// Unproven are the other claims of the run that no fault turned red; of a run
 	// that was interrupted nobody knows.
 	Unproven []catalog.ID `json:"unproven"`
+	// Leaks are the credentials of the run that stood in what it wrote, in words, and
+	// where; they are removed from the files.
+	Leaks []string `json:"leaks,omitempty"`
 }
 
 // HealthyRun is one run of the claims with no fault in place.
@@ -139,11 +142,11 @@ type ScriptRun struct {
 	Said string `json:"said,omitempty"`
 }
 
-// Right is whether the script failed under the fault and not after it. One that
-// cannot tell says neither.
-func (r Repeated) Right() bool {
-	return r.Broken.Exit == 1 && r.Healed.Exit == 0 || r.Broken.Exit == 3 && r.Healed.Exit == 3
-}
+// Right is whether the script failed under the fault and not after it.
+func (r Repeated) Right() bool { return r.Broken.Exit == 1 && r.Healed.Exit == 0 }
+
+// Unable is whether the script could not tell, neither under the fault nor after it.
+func (r Repeated) Unable() bool { return r.Broken.Exit == 3 && r.Healed.Exit == 3 }
 
 // Detected is whether the fault turned the claim red.
 func (p Pair) Detected() bool { return p.Verdict == catalog.Disproven }
@@ -199,6 +202,12 @@ type MatrixSummary struct {
 	// FalseAlarms are the claims that were red in a healthy run.
 	FalseAlarms int `json:"falseAlarms"`
 	Unproven    int `json:"unproven"`
+	// Scripts are the scripts of claims that were run under the fault and after
+	// healing, ScriptsRight those that failed under it and not after it, and
+	// ScriptsUnable those that could not tell either time.
+	Scripts       int `json:"scripts,omitempty"`
+	ScriptsRight  int `json:"scriptsRight,omitempty"`
+	ScriptsUnable int `json:"scriptsUnable,omitempty"`
 	// Ways are the faults on the way to the API server, and WaysNamed those
 	// that the preflight named by hop.
 	Ways      int `json:"ways"`
@@ -210,11 +219,12 @@ type MatrixSummary struct {
 	MedianOther Duration `json:"medianOther"`
 }
 
-// Right is whether every fault was detected, blamed and healed, and nothing was
-// red that should not be.
+// Right is whether every fault was detected, blamed and healed, no script judged
+// wrongly, and nothing was red that should not be.
 func (s MatrixSummary) Right() bool {
 	return s.Pairs > 0 && s.Failures == 0 && s.Detected == s.Pairs && s.Blamed == s.Pairs && s.Healed == s.Pairs &&
-		s.SparedGreen == s.Spared && s.FalseAlarms == 0 && s.Unproven == 0 && s.WaysNamed == s.Ways
+		s.SparedGreen == s.Spared && s.FalseAlarms == 0 && s.Unproven == 0 && s.WaysNamed == s.Ways &&
+		s.ScriptsRight+s.ScriptsUnable == s.Scripts
 }
 
 // Complete sorts the matrix and counts what is in it. The claims are those of
@@ -254,6 +264,11 @@ func (m *Matrix) Complete(claims []catalog.Claim) {
 			count(&s.Detected, p.Detected())
 			count(&s.Blamed, p.Blamed())
 			count(&s.Healed, p.Green())
+			if p.Repeated != nil {
+				s.Scripts++
+				count(&s.ScriptsRight, p.Repeated.Right())
+				count(&s.ScriptsUnable, p.Repeated.Unable())
+			}
 			red[p.Claim] = red[p.Claim] || p.Detected()
 			if !row.Preflight.Way {
 				others = append(others, time.Duration(p.Time))

@@ -45,6 +45,12 @@ func (m Matrix) Lines() []string {
 		fmt.Sprintf("false alarms: %d in %d healthy runs; %d of %d spared claims stayed proven", s.FalseAlarms, s.HealthyRuns, s.SparedGreen, s.Spared),
 		fmt.Sprintf("median time from command to verdict: %s for faults on the way to the API server, %s for all others", s.MedianWay, s.MedianOther),
 	}
+	if s.Scripts > 0 {
+		lines = append(lines, fmt.Sprintf("scripts: %d of %d fail under the fault and not after it, %d cannot tell", s.ScriptsRight, s.Scripts, s.ScriptsUnable))
+	}
+	for _, leak := range m.Leaks {
+		lines = append(lines, "leaked: "+leak)
+	}
 	for _, f := range m.Faults {
 		if f.Failure != "" {
 			lines = append(lines, fmt.Sprintf("failed: fault %s: %s", f.Name, oneLineOf(f.Failure)))
@@ -55,6 +61,9 @@ func (m Matrix) Lines() []string {
 		for _, p := range f.Pairs {
 			if why := p.wrong(); why != "" {
 				lines = append(lines, fmt.Sprintf("wrong: fault %s, claim %s: %s", f.Name, p.Claim, why))
+			}
+			if r := p.Repeated; r != nil && !r.Right() && !r.Unable() {
+				lines = append(lines, fmt.Sprintf("wrong: fault %s, claim %s: its script ends with exit code %d under the fault and %d after it, not 1 and 0", f.Name, p.Claim, r.Broken.Exit, r.Healed.Exit))
 			}
 		}
 		for _, c := range f.Spared {

@@ -55,6 +55,8 @@ func (r *run) runScript(ctx context.Context, path string, ref cluster.Ref, env [
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
+	// It asks with credentials that it has asked for itself.
+	probe.KnownSecrets().Learn(out.String())
 	got := reports.ScriptRun{Exit: cmd.ProcessState.ExitCode()}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -85,10 +87,10 @@ func (r *run) tellRepeated(row reports.FaultRow) {
 		}
 		word := "right"
 		switch {
+		case p.Repeated.Unable():
+			word = "not judged"
 		case !p.Repeated.Right():
 			word = "WRONG"
-		case p.Repeated.Broken.Exit == harness.ScriptUnable:
-			word = "not judged"
 		}
 		r.logf("  script of %s: %s: broken %s, healed %s", p.Claim, word, oneRun(p.Repeated.Broken), oneRun(p.Repeated.Healed))
 	}
