@@ -42,7 +42,7 @@ type Streams struct {
 
 // Run runs one command line, without the program's name, and returns its exit
 // code. When ctx ends, the command stops and cleans up. An error is one line on
-// s.Err: the cause and the next step.
+// s.Err, the cause and the next step; of several each has a line.
 func Run(ctx context.Context, s Streams, args []string) int {
 	root := newRoot(s)
 	root.SetArgs(args)
@@ -54,6 +54,9 @@ func Run(ctx context.Context, s Streams, args []string) int {
 	if !errors.As(err, &exit) {
 		// Cobra itself only complains about the command line.
 		exit = usage(err.Error(), "'inroads --help' tells more")
+	}
+	for _, cause := range exit.before {
+		fmt.Fprintln(s.Err, "inroads: "+s.own(oneLine(cause)))
 	}
 	if exit.cause != "" {
 		fmt.Fprintln(s.Err, "inroads: "+s.own(exit.Error()))
@@ -127,10 +130,12 @@ func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// exitError ends the program with a code, after one line unless cause is "".
+// exitError ends the program with a code, after one line unless cause is "", and
+// before that a line for each other cause.
 type exitError struct {
 	code        int
 	cause, next string
+	before      []string
 }
 
 func (e *exitError) Error() string {
@@ -152,7 +157,26 @@ func unable(err error, next string) *exitError {
 	if errors.As(err, &missing) && missing.Remedy != "" {
 		next = ""
 	}
-	return &exitError{code: ExitInconclusive, cause: err.Error(), next: next}
+	exit := &exitError{code: ExitInconclusive, next: next}
+	all := each(err)
+	for _, e := range all[:len(all)-1] {
+		exit.before = append(exit.before, e.Error())
+	}
+	exit.cause = all[len(all)-1].Error()
+	return exit
+}
+
+// each returns the errors that were joined, in their order, or the one that was not.
+func each(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{err} // a message of its own, which has others in it at most
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
 }
 
 // done ends the program with a code and without another word.

@@ -29,7 +29,11 @@ import (
 const sideBySide = 2
 
 func newFaults(s Streams) *cobra.Command {
-	m := &matrixRun{streams: s}
+	m := &matrixRun{
+		streams:   s,
+		provision: harness.Provision,
+		processes: func(ctx context.Context, o parallel.Options) error { return parallel.Run(ctx, o, suites.Run) },
+	}
 	var sel selection
 	var list bool
 	cmd := &cobra.Command{
@@ -115,7 +119,8 @@ func writeFaults(out io.Writer, faults []fault.Fault) error {
 	return w.Flush()
 }
 
-// matrixRun is one run of the fault matrix.
+// matrixRun is one run of the fault matrix. Its functions are fields so that tests
+// need no cluster.
 type matrixRun struct {
 	streams      Streams
 	options      harness.Options
@@ -125,6 +130,10 @@ type matrixRun struct {
 	breakCluster string
 	procs        int
 	repeat       bool
+	provision    func(context.Context, harness.Options, io.Writer) ([]cluster.Ref, func(context.Context) error, error)
+	processes    func(context.Context, parallel.Options) error
+	// guard looks for the credentials of the run.
+	guard *guard
 }
 
 func (m *matrixRun) run(cmd *cobra.Command) error {
@@ -160,7 +169,7 @@ func (m *matrixRun) run(cmd *cobra.Command) error {
 		case !errors.As(err, &exit):
 			return err
 		case len(topologies) > 1 && exit.cause != "":
-			exit = &exitError{exit.code, "topology " + string(t) + ": " + exit.cause, exit.next}
+			exit.cause = "topology " + string(t) + ": " + exit.cause
 		}
 		// What could not be run, or healed, tells more than what was not right.
 		if worst == nil || exit.code > worst.code {
@@ -178,7 +187,9 @@ func (m *matrixRun) run(cmd *cobra.Command) error {
 
 // on runs the matrix of one topology.
 func (m *matrixRun) on(ctx context.Context) error {
-	refs, release, err := harness.Provision(ctx, m.options, m.streams.Out)
+	m.guard = newGuard(&m.streams)
+	defer m.guard.stop()
+	refs, release, err := m.provision(ctx, m.options, m.streams.Out)
 	if err == nil && m.options.Existing() && m.breakCluster != refs[0].Context {
 		err = usage(fmt.Sprintf("context %q is of a cluster that inroads did not make", refs[0].Context), fmt.Sprintf("to have it broken and healed: --break-cluster %q", refs[0].Context))
 	}
@@ -227,11 +238,11 @@ func preflight(ctx context.Context, ref cluster.Ref) (probe.Trace, time.Duration
 func (m *matrixRun) specs(ctx context.Context, ref cluster.Ref, env []string, claims []catalog.ID, artifacts string) (reports.Report, time.Duration, error) {
 	o := harness.Options{Clusters: []cluster.Ref{ref}, Claims: claims, Topology: m.options.Topology, Artifacts: artifacts}
 	r := &runner{
-		streams: Streams{Out: io.Discard, Err: io.Discard}, options: o, procs: m.procs, now: time.Now, env: env, tally: &tally{},
+		streams: Streams{Out: io.Discard, Err: io.Discard}, options: o, procs: m.procs, now: time.Now, env: env, tally: &tally{}, guard: m.guard,
 		specs: func(ctx context.Context, o parallel.Options) error {
 			// Alone in this process a suite could be run once.
 			o.Procs = max(o.Procs, 2)
-			return parallel.Run(ctx, o, suites.Run)
+			return m.processes(ctx, o)
 		},
 	}
 	r.meta = o.Meta(o.Clusters)
@@ -248,10 +259,26 @@ func (m *matrixRun) specs(ctx context.Context, ref cluster.Ref, env []string, cl
 	return report, starting, nil
 }
 
-// conclude prints the matrix and returns how the program ends.
-func (m *matrixRun) conclude(ctx context.Context, result reports.Matrix, err, left error) error {
+// conclude looks for credentials in what the run has written, prints the matrix and
+// returns how the program ends.
+func (m *matrixRun) conclude(ctx context.Context, result reports.Matrix, err, left error) (failure error) {
 	if exit := (*exitError)(nil); errors.As(err, &exit) {
 		return exit
+	}
+	leaks, searched := m.guard.search(m.options.Artifacts)
+	err = errors.Join(err, searched)
+	if len(result.Faults)+len(result.Healthy) > 0 {
+		fmt.Fprintln(m.streams.Out, m.guard.sought(leaks))
+	}
+	if len(leaks) > 0 {
+		defer func() { failure = leaked(leaks, failure) }()
+		clean, cleaning := cleaned(m.guard, result)
+		clean.Leaks = leaks
+		result = clean
+		if cleaning == nil {
+			cleaning = reports.WriteMatrix(m.options.Artifacts, clean)
+		}
+		err = errors.Join(err, cleaning)
 	}
 	if len(result.Faults) > 0 {
 		fmt.Fprintln(m.streams.Out)

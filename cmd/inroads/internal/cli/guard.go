@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/probe"
-	"github.com/inroads-k8s/inroads/reports"
 )
 
 const (
@@ -100,17 +99,31 @@ func (h heard) Write(p []byte) (int, error) {
 	return h.out.Write(p)
 }
 
-// clean returns the report without the credentials, so that it can be written again.
-func (g *guard) clean(report reports.Report) (reports.Report, error) {
+// cleaned returns the report without the credentials, so that it can be written
+// again.
+func cleaned[T any](g *guard, report T) (clean T, err error) {
 	raw, err := json.Marshal(report)
 	if err == nil {
-		report = reports.Report{}
-		err = json.Unmarshal([]byte(g.secrets.Search().Remove(string(raw))), &report)
+		err = json.Unmarshal([]byte(g.secrets.Search().Remove(string(raw))), &clean)
 	}
 	if err != nil {
-		return report, fmt.Errorf("removing credentials from the report: %w", err)
+		return clean, fmt.Errorf("removing credentials from the report: %w", err)
 	}
-	return report, nil
+	return clean, nil
+}
+
+// sought says what the search was, in words.
+func (g *guard) sought(leaks []string) string {
+	return fmt.Sprintf("credentials: %d of the run looked for in all that it wrote, %d leaks, in %s", g.secrets.Len(), len(leaks), g.took.Round(time.Millisecond))
+}
+
+// leaked is how a run ends that has leaked a credential, whatever else came of it.
+func leaked(leaks []string, otherwise error) *exitError {
+	failure := &exitError{code: ExitInconclusive, cause: "a credential of the run leaked: " + strings.Join(leaks, "; "), next: "it is removed from the files; take it for known, and report this as a defect of inroads"}
+	if exit := (*exitError)(nil); errors.As(otherwise, &exit) && exit.cause != "" {
+		failure.before = append(exit.before, exit.Error())
+	}
+	return failure
 }
 
 // search looks for the credentials in the files of the folder, in what was printed

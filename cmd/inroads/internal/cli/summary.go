@@ -99,10 +99,10 @@ func (r *runner) conclude(report reports.Report, left string) (failure error) {
 		return unable(err, "")
 	}
 	if r.guard != nil && report.Setup == nil {
-		r.progress("credentials: %d of the run looked for in all that it wrote, %d leaks, in %s", r.guard.secrets.Len(), len(leaks), r.guard.took.Round(time.Millisecond))
+		r.progress("%s", r.guard.sought(leaks))
 	}
 	if len(leaks) > 0 {
-		if report, err = r.guard.clean(report); err != nil {
+		if report, err = cleaned(r.guard, report); err != nil {
 			return unable(err, "")
 		}
 		report.Leaks = leaks
@@ -112,7 +112,7 @@ func (r *runner) conclude(report reports.Report, left string) (failure error) {
 		defer func() {
 			var exit *exitError
 			if !errors.As(failure, &exit) || exit.code != ExitUsage {
-				failure = &exitError{code: ExitInconclusive, cause: "a credential of the run leaked: " + strings.Join(leaks, "; "), next: "it is removed from the files; take it for known, and report this as a defect of inroads"}
+				failure = leaked(leaks, failure)
 			}
 		}()
 	}

@@ -13,8 +13,9 @@ func newSweep(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sweep",
 		Short: "Remove what killed runs left on this machine, and heal what they broke",
-		Long: `Remove what killed runs left on this machine: clusters, networks, files, namespaces
-and the private container engine. Faults that were in place in a cluster that stays,
+		Long: `Remove what killed runs left: clusters, networks, files and the private container
+engine of this machine, and the namespaces that they made in a cluster that stays, or
+their objects in the one of --namespace. Faults that were in place in such a cluster,
 because it is kept or because inroads did not make it, are healed.`,
 		Example: `  inroads sweep
   inroads sweep --all    # kept clusters too`,
