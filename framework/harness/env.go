@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/onsi/ginkgo/v2"
 	"k8s.io/client-go/kubernetes"
@@ -46,6 +47,9 @@ type Env struct {
 	// throttled is whether the API server has had a caller come back later.
 	throttled bool
 	entry     reports.Entry
+	// stopped is the broken way to the API server for which guard has stopped the
+	// spec, or nil.
+	stopped atomic.Pointer[probe.Trace]
 	// What follows is kept for the script that repeats what failed: the namespaces
 	// of the spec, the relays on the way to the API server, the last request, and
 	// what was wrong with that way.

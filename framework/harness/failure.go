@@ -154,6 +154,13 @@ func (e *Env) walkAPI() (probe.Step, bool) {
 	target := e.apiTarget()
 	target.Timeout = slow
 	trace := probe.Walk(ctx, target)
+	if _, broken := trace.Broken(); !broken {
+		// A way that was broken for long enough to stop the spec explains what it
+		// has seen, also once it is whole again.
+		if stopped := e.stopped.Load(); stopped != nil {
+			trace = *stopped
+		}
+	}
 	e.entry.Trace = trace.Steps
 	e.way.step, e.way.broken = trace.Broken()
 	return e.way.step, e.way.broken
@@ -257,6 +264,7 @@ func (e *Env) guard(parent context.Context) (context.Context, func()) {
 				continue
 			}
 			if trace, is := broken(confirmation); is {
+				e.stopped.Store(&trace)
 				stop(&brokenWayError{trace})
 			}
 		}

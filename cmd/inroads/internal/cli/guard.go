@@ -40,19 +40,26 @@ type guard struct {
 	// commands are the arguments that were seen, and whether a documented command
 	// was the program or has started it.
 	commands map[string]bool
-	// shells are the processes that were the shell of a documented command, and may
-	// have become the last program of it since.
-	shells   map[int]bool
-	ended    chan struct{}
-	sampling sync.WaitGroup
-	once     sync.Once
+	// processes has those of this machine that were there at the last look.
+	processes map[int]process
+	ended     chan struct{}
+	sampling  sync.WaitGroup
+	once      sync.Once
 	// took is how long the search was.
 	took time.Duration
 }
 
+// process is what is known of a process since it was first seen: who has started
+// it, whether that was the run, and whether it was the shell of a documented command
+// or is one of its descendants; it may have become the last program of it since.
+type process struct {
+	parent          int
+	own, documented bool
+}
+
 // newGuard begins to look, also at what goes to the streams from now on.
 func newGuard(s *Streams) *guard {
-	g := &guard{secrets: probe.KnownSecrets(), commands: map[string]bool{}, shells: map[int]bool{}, ended: make(chan struct{})}
+	g := &guard{secrets: probe.KnownSecrets(), commands: map[string]bool{}, processes: map[int]process{}, ended: make(chan struct{})}
 	s.Out, s.Err = g.hears(s.Out), g.hears(s.Err)
 	g.sampling.Go(func() {
 		tick := time.NewTicker(sampleTime)

@@ -4,55 +4,80 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// sample looks at the arguments of this process's descendants.
+// sample looks at the arguments of this process's descendants. Of a process that
+// is none it reads nothing but, once, who its parent is.
 func (g *guard) sample() {
 	g.looking.Lock()
 	defer g.looking.Unlock()
-	parents := map[int]int{}
-	entries, err := os.ReadDir("/proc")
+	pids, err := processes()
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if parent, ok := parentOf(pid); ok {
-			parents[pid] = parent
+	for pid := range g.processes {
+		if _, there := slices.BinarySearch(pids, pid); !there {
+			delete(g.processes, pid)
 		}
 	}
 	self := os.Getpid()
-	for pid := range g.shells {
-		if _, there := parents[pid]; !there {
-			delete(g.shells, pid)
-		}
-	}
-	for pid := range parents {
-		documented, own := false, false
-		for at, ok := pid, true; ok && at > 1; at, ok = parents[at] {
-			if at == self {
-				own = true
-				break
-			}
-			if strings.HasPrefix(arguments(at), documentedShell) {
-				g.shells[at] = true
-			}
-			documented = documented || g.shells[at]
-		}
-		if !own {
+	g.processes[self] = process{own: true}
+	commands := map[int]string{}
+	for _, pid := range pids {
+		p := g.known(pid)
+		if !p.own || pid == self {
 			continue
 		}
-		if command := arguments(pid); command != "" {
+		commands[pid] = arguments(pid)
+		p.documented = p.documented || strings.HasPrefix(commands[pid], documentedShell)
+		g.processes[pid] = p
+	}
+	for pid, command := range commands {
+		p := g.processes[pid]
+		for at := p; at.own && !p.documented; at = g.processes[at.parent] {
+			p.documented = at.documented
+		}
+		g.processes[pid] = p
+		if command != "" {
 			g.mu.Lock()
-			g.commands[command] = g.commands[command] || documented
+			g.commands[command] = g.commands[command] || p.documented
 			g.mu.Unlock()
 		}
 	}
+}
+
+// known returns what is known of the process, after that of its parents.
+func (g *guard) known(pid int) process {
+	p, is := g.processes[pid]
+	if is || pid <= 1 {
+		return p
+	}
+	if parent, ok := parentOf(pid); ok {
+		p = process{parent: parent, own: g.known(parent).own}
+	}
+	g.processes[pid] = p
+	return p
+}
+
+// processes returns those of this machine, sorted.
+func processes() ([]int, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	var all []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			all = append(all, pid)
+		}
+	}
+	slices.Sort(all)
+	return all, err
 }
 
 func arguments(pid int) string {
