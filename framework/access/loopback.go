@@ -16,12 +16,13 @@ func CheckLoopback(ip string) error {
 	return l.Close()
 }
 
-// FreePort returns a TCP port of the loopback address that nothing listened on
-// a moment ago. Another process may take it first.
-func FreePort(ip string) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+// FreePort returns a TCP port at which nothing listened a moment ago, at any of this
+// machine's addresses: a port that is free at one of them may be somebody's at
+// another. Another process may take it first.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", ":0")
 	if err != nil {
-		return 0, fmt.Errorf("listening on %s: %w", ip, err)
+		return 0, fmt.Errorf("looking for a free port: %w", err)
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,7 +42,11 @@ func serveAsRealProxy() {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	})
-	l, err := net.Listen("tcp", anyLoopback)
+	port, err := access.FreePort()
+	if err != nil {
+		panic(err)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
 		panic(err)
 	}

@@ -3,10 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -35,20 +33,16 @@ var errNoCertificate = errors.New("the user of the kubeconfig has none")
 
 var _ = harness.Area(catalog.PathKubectlProxy, func() {
 	harness.Prove("kp/localhost-to-apiserver", func(ctx context.Context, env *harness.Env) {
-		proxy := serve(ctx, env, env.Host)
-		host, port, err := net.SplitHostPort(proxy.Addr)
-		env.Require(err, "reading the address of the proxy")
-		Expect(host).To(Equal(localhostIPv4), "the proxy listens elsewhere")
+		proxy, port := serveAtFreePort(ctx, env)
+		Expect(proxy.Addr).To(HavePrefix(localhostIPv4+":"), "the proxy listens elsewhere")
 		var root metav1.APIVersions
 		r := reach(ctx, env, "the proxy at localhost", proxy, apiRoot)
 		Expect(r.Into(&root)).To(Succeed(), "the root of the API")
 		checkRoot(ctx, env, root)
-		number, err := strconv.Atoi(port)
-		env.Require(err, "reading the port of the proxy")
 		others, err := access.OtherAddresses()
 		env.Require(err, "listing this machine's addresses")
 		for _, ip := range append(others, otherLoopback) {
-			env.Meet(catalog.HopLocalProxy, "the proxy at "+ip, getURL(ctx, urlAt(ip, number, apiRoot)), catalog.Refused)
+			env.Meet(catalog.HopLocalProxy, "the proxy at "+ip, getURL(ctx, urlAt(ip, port, apiRoot)), catalog.Refused)
 		}
 
 		told := serve(ctx, env, env.Host, "--address="+otherLoopback)

@@ -39,7 +39,7 @@ func serve(ctx context.Context, env *harness.Env, host access.Host, args ...stri
 func serveAtFreePort(ctx context.Context, env *harness.Env, args ...string) (*access.KubectlProxy, int) {
 	ginkgo.GinkgoHelper()
 	for attempt := 1; ; attempt++ {
-		port, err := access.FreePort(localhostIPv4)
+		port, err := access.FreePort()
 		env.Require(err, "looking for a free port")
 		proxy, err := env.Host.StartKubectlProxy(ctx, append([]string{fmt.Sprintf("--port=%d", port)}, args...)...)
 		if err != nil && attempt < portAttempts && strings.Contains(err.Error(), portInUse) {
