@@ -2,8 +2,6 @@ package reports
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -205,13 +203,4 @@ func changeOf(was Claim, found bool, is Claim, noise Noise) (Change, bool) {
 // exceeded is whether the second time is longer than the first by more than noise.
 func (n Noise) exceeded(a, b Duration) bool {
 	return float64(b) >= n.Ratio*float64(a) && b-a >= n.Bound
-}
-
-// JSON returns the differences as indented JSON.
-func (d Diff) JSON() ([]byte, error) {
-	raw, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("writing the differences as JSON: %w", err)
-	}
-	return append(raw, '\n'), nil
 }

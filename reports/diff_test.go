@@ -102,7 +102,7 @@ func TestDiffFormats(t *testing.T) {
 	if err := d.WriteTable(&table); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := d.JSON()
+	raw, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
 	}

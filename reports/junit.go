@@ -90,30 +90,33 @@ func (r Report) JUnit() ([]byte, error) {
 		})
 	}
 	if r.Setup != nil {
-		suite.Errors++
 		suite.Cases = append(suite.Cases, setupCase(*r.Setup))
 	}
 	if r.CleanUp != "" {
-		suite.Errors++
 		suite.Cases = append(suite.Cases, errorCase(junitCleanUp, r.CleanUp))
 	}
 	for _, leak := range r.Leaks {
-		suite.Errors++
 		suite.Cases = append(suite.Cases, errorCase(junitLeak, leak))
 	}
 	for _, c := range r.Claims {
-		switch c.Verdict {
-		case catalog.Disproven:
-			suite.Failures++
-		case catalog.Inconclusive:
-			suite.Errors++
-		case catalog.Skipped, catalog.NotApplicable:
-			suite.Skipped++
-		}
 		suite.Cases = append(suite.Cases, claimCase(c))
 	}
-	suite.Tests = len(suite.Cases)
+	return suite.xml()
+}
 
+// xml counts the test cases and returns the suite as a document of its own.
+func (suite junitSuite) xml() ([]byte, error) {
+	suite.Tests = len(suite.Cases)
+	for _, c := range suite.Cases {
+		switch {
+		case c.Failure != nil:
+			suite.Failures++
+		case c.Error != nil:
+			suite.Errors++
+		case c.Skipped != nil:
+			suite.Skipped++
+		}
+	}
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
 	enc := xml.NewEncoder(&out)
@@ -122,7 +125,7 @@ func (r Report) JUnit() ([]byte, error) {
 		Tests: suite.Tests, Errors: suite.Errors, Failures: suite.Failures, Time: suite.Time, Suites: []junitSuite{suite},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("writing the report as JUnit XML: %w", err)
+		return nil, fmt.Errorf("writing JUnit XML: %w", err)
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
@@ -164,14 +167,20 @@ func claimCase(c Claim) junitCase {
 			"topology", string(c.Topology), "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code, "script", c.Script,
 		}, traceProperties(c.Trace)...)...),
 	}
-	message := clip(c.Reason, maxJUnitMessage)
-	switch c.Verdict {
+	return tc.judged(c.Verdict, c.Reason, c.explain())
+}
+
+// judged returns the test case with what the verdict makes of it: text is all that
+// there is to say of the reason.
+func (tc junitCase) judged(v catalog.Verdict, reason, text string) junitCase {
+	message := clip(reason, maxJUnitMessage)
+	switch v {
 	case catalog.Disproven:
-		tc.Failure = &reporters.JUnitFailure{Message: message, Type: string(c.Verdict), Description: c.explain()}
+		tc.Failure = &reporters.JUnitFailure{Message: message, Type: string(v), Description: text}
 	case catalog.Inconclusive:
-		tc.Error = &reporters.JUnitError{Message: message, Type: string(c.Verdict), Description: c.explain()}
+		tc.Error = &reporters.JUnitError{Message: message, Type: string(v), Description: text}
 	case catalog.Skipped, catalog.NotApplicable:
-		tc.Skipped = &reporters.JUnitSkipped{Message: string(c.Verdict) + ": " + message}
+		tc.Skipped = &reporters.JUnitSkipped{Message: string(v) + ": " + message}
 	}
 	return tc
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster/engine"
 	"github.com/inroads-k8s/inroads/framework/harness"
+	"github.com/inroads-k8s/inroads/reports"
 )
 
 func newDoctor(s Streams) *cobra.Command {
@@ -52,7 +55,7 @@ Exit codes: 0 a run can go on, 3 the way is broken.`,
 	bindCluster(cmd, &o)
 	bindReach(cmd, &o)
 	bindImages(cmd, &o)
-	bindOutput(cmd, &format, dataFormats)
+	bindOutput(cmd, &format, runFormats)
 	bindConfig(cmd)
 	return cmd
 }
@@ -73,6 +76,12 @@ func writeFindings(out io.Writer, format string, found harness.Findings) error {
 	switch format {
 	case formatTable:
 		return found.WriteTable(out)
+	case formatJUnit:
+		checks := reports.ChecksOf(found.Trace)
+		for _, f := range found.List {
+			checks = append(checks, checkOf(f))
+		}
+		return writeChecks(out, "doctor", checks)
 	case formatMarkdown:
 		rows := stepRows(found.Trace)
 		for _, f := range found.List {
@@ -82,6 +91,25 @@ func writeFindings(out io.Writer, format string, found harness.Findings) error {
 		return nil
 	}
 	return writeData(out, format, found)
+}
+
+// checkOf returns the finding as a check. What is in a run's way for some claims, or
+// could not be looked at, is neither well nor broken.
+func checkOf(f harness.Finding) reports.Check {
+	c := reports.Check{Name: f.Check, Verdict: catalog.Proven, Saw: f.Saw, Next: f.Next}
+	if f.Severity != harness.Fine {
+		c.Verdict, c.Saw = catalog.Skipped, string(f.Severity)+": "+f.String()
+	}
+	return c
+}
+
+// writeChecks prints what a verb has looked at as JUnit XML.
+func writeChecks(out io.Writer, verb string, checks []reports.Check) error {
+	raw, err := reports.ChecksJUnit(programName+" "+verb, time.Now(), checks)
+	if err == nil {
+		_, err = out.Write(raw)
+	}
+	return err
 }
 
 // hostFinding is one matter of this machine, as doctor prints it.
@@ -126,6 +154,12 @@ func writeHost(out io.Writer, format string, found []hostFinding) error {
 			fmt.Fprintf(out, "%s: %s\n", f.Check, f.Saw)
 		}
 		return nil
+	case formatJUnit:
+		var checks []reports.Check
+		for _, f := range found {
+			checks = append(checks, reports.Check{Name: f.Check, Verdict: catalog.Proven, Saw: f.Saw})
+		}
+		return writeChecks(out, "doctor", checks)
 	case formatMarkdown:
 		var rows [][]string
 		for _, f := range found {

@@ -12,7 +12,7 @@ import (
 )
 
 // The output formats. Each verb that prints data has table, json, yaml and
-// markdown; one that judges has junit too.
+// markdown; one that judges has junit too, see runFormats.
 const (
 	formatTable    = "table"
 	formatJSON     = "json"

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2/reporters"
 	"sigs.k8s.io/yaml"
+
+	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 )
 
 // TestOutputFormats proves that each verb that prints data has the same formats,
@@ -71,6 +75,29 @@ func forget(v any, field string) {
 	case []any:
 		for _, x := range v {
 			forget(x, field)
+		}
+	}
+}
+
+// TestChecksAsJUnit proves that what a walk and a preflight see is a test case each,
+// and that the broken one fails.
+func TestChecksAsJUnit(t *testing.T) {
+	// What killed runs left on this machine is none of the test's business.
+	t.Setenv(cache.EnvDir, t.TempDir())
+	kubeconfig := t.TempDir() + "/none"
+	for _, args := range [][]string{{"probe", "kubectl", "--kubeconfig", kubeconfig}, {"doctor", "--kubeconfig", kubeconfig}} {
+		_, out, _ := try(t, append(args, "-o", formatJUnit)...)
+		var suites reporters.JUnitTestSuites
+		if err := xml.Unmarshal([]byte(out), &suites); err != nil || len(suites.TestSuites) != 1 {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+		suite := suites.TestSuites[0]
+		first, last := suite.TestCases[0], suite.TestCases[len(suite.TestCases)-1]
+		if suite.Failures != 1 || first.Name != "config" || first.Failure == nil || !strings.Contains(first.Failure.Description, "--kubeconfig") {
+			t.Errorf("%q: the kubeconfig that is not there is %+v", args, first)
+		}
+		if args[0] == "probe" && last.Skipped == nil || args[0] == "doctor" && (last.Name != "leftovers" || last.Skipped != nil) {
+			t.Errorf("%q: the last is %+v", args, last)
 		}
 	}
 }

@@ -1,16 +1,15 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/inroads-k8s/inroads/reports"
 )
 
-// runFormats are those of a run's report; table is the summary in words.
-var runFormats = append(append([]string{}, dataFormats...), formatJUnit)
+// runFormats are those of what judges; of a run's report, table is the summary in
+// words.
+var runFormats = append(dataFormats[:len(dataFormats):len(dataFormats)], formatJUnit)
 
 // presentation is how a run shows itself. The zero value prints lines.
 type presentation struct {
@@ -65,22 +64,5 @@ func (r *runner) writeReport(report reports.Report) error {
 	if r.data == nil {
 		return nil
 	}
-	switch r.format {
-	case formatJUnit:
-		return showReport(r.data, report, r.format)
-	case formatMarkdown:
-		var rows [][]string
-		for _, c := range report.Claims {
-			why := firstLine(c.Reason)
-			if c.Deviates {
-				why = "documentation deviates: " + oneLine(c.Deviation)
-			}
-			rows = append(rows, []string{"`" + c.Name() + "`", string(c.Verdict), strings.TrimSpace(string(c.Hop) + " " + c.Code), c.Duration.String(), why})
-		}
-		s := report.Summary
-		fmt.Fprintf(r.data, "%d of %d claims proven, %d disproven, %d inconclusive, %d skipped, %d not applicable; the report is %s.\n\n", s.Proven, s.Total(), s.Disproven, s.Inconclusive, s.Skipped, s.NotApplicable, report.Result)
-		writeMarkdownTable(r.data, []string{"claim", "verdict", "blamed", "took", "why"}, rows)
-		return nil
-	}
-	return writeData(r.data, r.format, report)
+	return showReport(r.data, report, r.format)
 }

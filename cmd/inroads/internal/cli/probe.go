@@ -14,6 +14,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/probe"
+	"github.com/inroads-k8s/inroads/reports"
 )
 
 // prober is one walk, as the command line asks for it.
@@ -89,7 +90,7 @@ Exit codes: 0 the way is open, 1 a hop is broken, 2 usage, 3 it could not be tol
 	}
 	bindCluster(cmd, &p.cluster)
 	f := cmd.Flags()
-	bindOutput(cmd, &p.format, dataFormats)
+	bindOutput(cmd, &p.format, runFormats)
 	f.DurationVar(&p.timeout, "timeout", 0, "limit of each hop (default by hop: 1.5s to 35s)")
 	f.StringVar(&p.url, "url", "", "kubectl-proxy: where one serves (default starts one for the time of the walk)")
 	f.StringVar(&p.cluster.Kubectl, "kubectl", "", "kubectl-proxy: the kubectl to start (default the one in PATH)")
@@ -157,6 +158,10 @@ func (p *prober) tell(ctx context.Context, trace probe.Trace) error {
 			v.Code, v.Title, v.Hint, v.Doc = d.Code, d.Title, step.Hint(), d.Doc
 		}
 		if err := writeData(p.streams.Out, p.format, v); err != nil {
+			return unable(err, "")
+		}
+	case formatJUnit:
+		if err := writeChecks(p.streams.Out, "probe "+string(trace.Path), reports.ChecksOf(trace)); err != nil {
 			return unable(err, "")
 		}
 	case formatMarkdown:

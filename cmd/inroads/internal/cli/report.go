@@ -40,7 +40,7 @@ Exit codes: 0 whatever the report says, 3 it could not be read.`,
 			return showReport(s.Out, r, format)
 		},
 	}
-	bindOutput(cmd, &format, []string{formatTable, formatJSON, formatMarkdown, formatJUnit, formatHTML})
+	bindOutput(cmd, &format, append(runFormats[:len(runFormats):len(runFormats)], formatHTML))
 	return cmd
 }
 
@@ -52,8 +52,8 @@ func showReport(out io.Writer, r reports.Report, format string) error {
 		return writing(r.WriteTable(out))
 	case formatMarkdown:
 		raw = []byte(r.Markdown())
-	case formatJSON:
-		raw, err = r.JSON()
+	case formatJSON, formatYAML:
+		return writing(writeData(out, format, r))
 	case formatJUnit:
 		raw, err = r.JUnit()
 	case formatHTML:
@@ -117,18 +117,14 @@ Exit codes: 0 no regression, 1 a regression, 3 a report could not be read.`,
 	f.Float64Var(&noise.Ratio, "slower-ratio", noise.Ratio, "how many times as long a slower claim takes, at least")
 	f.DurationVar(&bound, "slower-by", bound, "how much longer a slower claim takes, at least")
 	f.BoolVar(&noise.Counts, "fail-on-slower", false, "take a slower claim for a regression")
-	bindOutput(cmd, &format, []string{formatTable, formatJSON, formatMarkdown})
+	bindOutput(cmd, &format, dataFormats)
 	return cmd
 }
 
 func showDiff(out io.Writer, d reports.Diff, format string) error {
 	switch format {
-	case formatJSON:
-		raw, err := d.JSON()
-		if err == nil {
-			_, err = out.Write(raw)
-		}
-		return writing(err)
+	case formatJSON, formatYAML:
+		return writing(writeData(out, format, d))
 	case formatMarkdown:
 		_, err := io.WriteString(out, d.Markdown())
 		return writing(err)

@@ -29,7 +29,7 @@ func written(t *testing.T, v catalog.Verdict) string {
 func TestReportShow(t *testing.T) {
 	dir := written(t, catalog.Disproven)
 	id := string(catalog.Claims()[0].ID)
-	for format, begin := range map[string]string{"table": "VERDICT", "json": "{", "markdown": "## ✘", "junit": "<?xml", "html": "<!DOCTYPE html>"} {
+	for format, begin := range map[string]string{"table": "VERDICT", "json": "{", "yaml": "apiVersion: inroads.dev/", "markdown": "## ✘", "junit": "<?xml", "html": "<!DOCTYPE html>"} {
 		for _, path := range []string{dir, filepath.Join(dir, reports.JSONFile)} {
 			code, stdout, stderr := try(t, "report", "show", path, "-o", format)
 			if code != ExitProven || stderr != "" || !strings.HasPrefix(stdout, begin) || !strings.Contains(stdout, id) {
@@ -70,6 +70,9 @@ func TestReportDiff(t *testing.T) {
 	if code, stdout, _ := try(t, "report", "diff", good, bad, "-o", "json"); code != ExitDisproven || !strings.Contains(stdout, `"regressions": 3`) {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
+	if code, stdout, _ := try(t, "report", "diff", good, bad, "-o", "yaml"); code != ExitDisproven || !strings.Contains(stdout, "\nregressions: 3\n") {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
 }
 
 // TestReportRefuses ends with one line: the cause and the next step.
@@ -94,8 +97,8 @@ func TestReportRefuses(t *testing.T) {
 		{[]string{"show", filepath.Join(dir, reports.JUnitFile)}, ExitInconclusive, "it is XML or HTML; a report is JSON, report.json; give"},
 		{[]string{"diff", dir, cut}, ExitInconclusive, "it is cut short"},
 		{[]string{"show"}, ExitUsage, "inroads report show takes one report, a run's artifacts folder or its report.json, and was given 0 arguments; 'inroads report show --help' tells more"},
-		{[]string{"show", dir, "-o", "xml"}, ExitUsage, `no output format "xml"; there are table, json, markdown, junit and html`},
-		{[]string{"diff", dir, dir, "-o", "html"}, ExitUsage, `no output format "html"; there are table, json and markdown`},
+		{[]string{"show", dir, "-o", "xml"}, ExitUsage, `no output format "xml"; there are table, json, yaml, markdown, junit and html`},
+		{[]string{"diff", dir, dir, "-o", "html"}, ExitUsage, `no output format "html"; there are table, json, yaml and markdown`},
 		{[]string{"diff", dir, dir, "--slower-ratio", "0.5"}, ExitUsage, "--slower-ratio is 0.5"},
 		{[]string{"dif"}, ExitUsage, `unknown command "report dif"; did you mean "diff"?`},
 	}
