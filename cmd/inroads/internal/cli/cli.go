@@ -45,6 +45,7 @@ type Streams struct {
 // s.Err, the cause and the next step; of several each has a line.
 func Run(ctx context.Context, s Streams, args []string) int {
 	root := newRoot(s)
+	addPluginCompletion(root, s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -49,6 +49,31 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
+// TestPluginCompletion proves that the script has the name that kubectl looks for, and
+// calls the plugin as its user does.
+func TestPluginCompletion(t *testing.T) {
+	for program, want := range map[string][2]string{
+		"inroads":             {"kubectl_complete-inroads", "\nexec kubectl inroads __complete \"$@\"\n"},
+		"/bin/kubectl-in_out": {"kubectl_complete-in_out", "\nexec kubectl in-out __complete \"$@\"\n"},
+	} {
+		dir := t.TempDir()
+		var printed, out bytes.Buffer
+		if code := Run(t.Context(), Streams{Out: &printed, Err: &printed, Program: program}, []string{"completion", "kubectl"}); code != ExitProven || !strings.Contains(printed.String(), want[1]) {
+			t.Errorf("%s: exit code %d, prints %q", program, code, &printed)
+		}
+		code := Run(t.Context(), Streams{Out: &out, Err: &out, Program: program}, []string{"completion", "kubectl", "--install", dir})
+		path := filepath.Join(dir, want[0])
+		script, err := os.ReadFile(path)
+		if info, _ := os.Stat(path); code != ExitProven || err != nil || info.Mode().Perm()&0o111 != 0o111 || string(script) != printed.String() || !strings.Contains(out.String(), path) {
+			t.Errorf("%s: exit code %d, %q, wrote %q, error %v", program, code, &out, script, err)
+		}
+	}
+	var out bytes.Buffer
+	if code := Run(t.Context(), Streams{Out: &out, Err: &out}, []string{"completion", "kubectl", "--install", "/no/such/folder"}); code != ExitInconclusive || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("exit code %d, %q", code, &out)
+	}
+}
+
 // TestAbandon proves that who leaves at once is told what stays, of this run alone.
 func TestAbandon(t *testing.T) {
 	dir := t.TempDir()
