@@ -39,11 +39,13 @@ type Env struct {
 	created *created
 	turn    *turn
 	// hop, code and target are those that are blamed when the next assertion
-	// fails.
-	hop    catalog.Hop
-	code   catalog.Code
-	target string
-	walker func(context.Context) probe.Trace
+	// fails, and outcome is what was seen, Unknown where something else about the
+	// answer is asserted.
+	hop     catalog.Hop
+	code    catalog.Code
+	target  string
+	outcome catalog.Outcome
+	walker  func(context.Context) probe.Trace
 	// throttled is whether the API server has had a caller come back later.
 	throttled bool
 	entry     reports.Entry
@@ -108,14 +110,14 @@ func (e *Env) end() {
 // At says which hop the assertions that follow are about: it is blamed when one
 // of them fails and the way to the API server is whole.
 func (e *Env) At(hop catalog.Hop) *Env {
-	e.hop, e.code = hop, probe.Unmet(hop, catalog.Unknown, catalog.Unknown)
+	e.hop, e.code, e.outcome = hop, probe.Unmet(hop, catalog.Unknown, catalog.Unknown), catalog.Unknown
 	return e
 }
 
 // Blame says that the assertions that follow are about what was seen at the hop,
 // where another outcome was wanted: it tells the diagnosis as for Meet.
 func (e *Env) Blame(hop catalog.Hop, r access.Result, want catalog.Outcome) *Env {
-	e.hop, e.code = hop, access.Diagnose(hop, r, want)
+	e.hop, e.code, e.outcome = hop, access.Diagnose(hop, r, want), r.Outcome
 	return e
 }
 

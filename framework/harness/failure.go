@@ -91,6 +91,14 @@ func (e *Env) blame(message string) string {
 	if lacks := e.lackedRights(); !broken && lacks != "" {
 		return e.cannotTell(fmt.Sprintf("the user of the run is not allowed to %s, which is no fault of the way", lacks), message)
 	}
+	if !broken && e.lost() {
+		switch why, err := e.isolated(); {
+		case why != "":
+			return e.cannotTell(why+", which loses packets as somebody wants it", message)
+		case err != nil:
+			message += "\n" + probe.Redact(err.Error())
+		}
+	}
 	if !broken {
 		step = probe.Step{Hop: e.hop, State: probe.Broken, Target: e.target, Code: e.code, Saw: firstLine(message)}
 		if step.Target == "" {
@@ -140,6 +148,9 @@ func (e *Env) lackedRights() string {
 func (e *Env) explain(reason string) string {
 	step, broken := e.walkAPI()
 	if !broken {
+		if why, err := e.isolated(); err == nil && why != "" {
+			reason += "\n" + why
+		}
 		return reason
 	}
 	e.entry.Hop, e.entry.Code = step.Hop, string(step.Code)

@@ -3,6 +3,8 @@ package harness
 import (
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
@@ -17,6 +19,15 @@ func (o Options) Rights(claims ...catalog.Claim) []catalog.Right {
 	}
 	slices.SortFunc(all, catalog.Right.Compare)
 	return slices.Compact(all)
+}
+
+// Explaining returns the rights that none of the claims needs, and without which a run
+// may blame the cluster for what a NetworkPolicy drops.
+func (o Options) Explaining(claims ...catalog.Claim) []catalog.Right {
+	if !slices.ContainsFunc(claims, func(c catalog.Claim) bool { return slices.Contains(c.Needs, catalog.Pods) }) {
+		return nil
+	}
+	return []catalog.Right{{Verb: "list", Group: networkingv1.GroupName, Resource: "networkpolicies", Namespaced: true, Namespace: o.Namespace}}
 }
 
 func (o Options) rightsOf(c catalog.Claim) []catalog.Right {

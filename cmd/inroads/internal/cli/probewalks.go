@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -38,7 +41,7 @@ func (p *prober) walk(ctx context.Context, path catalog.PathID) (probe.Trace, er
 		if err != nil {
 			return probe.Trace{}, err
 		}
-		return probe.WalkBackend(ctx, to), nil
+		return p.throughServer(ctx, to), nil
 	case catalog.PathKubectlProxy:
 		if p.url != "" {
 			return probe.WalkProxy(ctx, probe.ProxyTarget{URL: p.url, Path: p.path, Timeout: p.timeout}), nil
@@ -202,7 +205,49 @@ func (p *prober) fromPod(ctx context.Context, from probe.PodTarget) (probe.Trace
 	for _, e := range endpoints {
 		from.Endpoints = append(from.Endpoints, e.String())
 	}
-	return probe.WalkPod(ctx, from), nil
+	return isolated(ctx, client, probe.WalkPod(ctx, from), from.Namespace, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()}), nil
+}
+
+// throughServer walks through the API server to a backend.
+func (p *prober) throughServer(ctx context.Context, to probe.BackendTarget) probe.Trace {
+	trace := probe.WalkBackend(ctx, to)
+	if step, broken := trace.Broken(); !broken || step.Hop != catalog.HopBackend {
+		return trace
+	}
+	config, err := p.ref().RESTConfig()
+	if err != nil {
+		return trace
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return trace
+	}
+	switch {
+	case to.Pod != "":
+		return isolated(ctx, client, trace, to.Namespace, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, to.Pod).String()})
+	case to.Service != "":
+		if svc, err := client.CoreV1().Services(to.Namespace).Get(ctx, to.Service, metav1.GetOptions{}); err == nil && len(svc.Spec.Selector) > 0 {
+			return isolated(ctx, client, trace, to.Namespace, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(svc.Spec.Selector).String()})
+		}
+	}
+	return trace
+}
+
+// isolated has the trace name the NetworkPolicies that select one of the pods, where
+// it broke for packets that never arrived. They only add to what is known, so that
+// who may not list them is told less.
+func isolated(ctx context.Context, client kubernetes.Interface, trace probe.Trace, namespace string, pods metav1.ListOptions) probe.Trace {
+	step, broken := trace.Broken()
+	if !broken || !slices.Contains([]catalog.Outcome{catalog.TimedOut, catalog.Unresolved, catalog.Unavailable}, trace.Outcome()) {
+		return trace
+	}
+	policies, err := access.Isolation(ctx, client, namespace, pods)
+	if err != nil || len(policies) == 0 {
+		return trace
+	}
+	i := slices.IndexFunc(trace.Steps, func(s probe.Step) bool { return s.Hop == step.Hop })
+	trace.Steps[i].Saw += "; " + strings.Join(policies, "; ")
+	return trace
 }
 
 // backend reads the flags of path apiserver-proxy.

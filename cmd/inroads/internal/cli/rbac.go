@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,9 @@ in all namespaces may become every ServiceAccount of the cluster. Give inroads a
 namespace of its own where that is too much. With --allow cluster-scoped the roles
 are those of a run with it.
 
+No claim needs to list NetworkPolicies, which is printed for those that start pods:
+a run that may not do so takes what a policy drops for a way that is broken.
+
 Some claims create a Role and a RoleBinding. Kubernetes lets a user grant what they
 may do themselves, or all when they have the verbs escalate and bind. The printed
 roles have the rights that specs grant, and neither verb.
@@ -57,7 +61,8 @@ they are and what they may do (system:basic-user), and /version
 			if err := checkPullSecret(o); err != nil {
 				return err
 			}
-			return writeRoles(s.Out, harness.Roles(o.Rights(o.Applicable()...), subject), format)
+			claims := o.Applicable()
+			return writeRoles(s.Out, harness.Roles(slices.Concat(o.Rights(claims...), o.Explaining(claims...)), subject), format)
 		},
 	}
 	sel.bind(cmd, ProfileCore)
