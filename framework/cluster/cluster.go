@@ -58,6 +58,8 @@ type Ref struct {
 	// NoLibrary is why there is no Images.Library on a cluster that was made to
 	// have one, or "".
 	NoLibrary string `json:"noLibrary,omitempty"`
+	// Own are the images of inroads that were found on every node; see OwnImages.
+	Own Images `json:"-"`
 	// Preloaded is whether the images are on every node, so that a run pulls
 	// nothing.
 	Preloaded bool `json:"preloaded,omitempty"`

@@ -35,10 +35,11 @@ func (r *Ref) Describe(ctx context.Context, client kubernetes.Interface) error {
 	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("asking cluster %q for its nodes: %w", r.Name, err)
 	}
-	r.Nodes = nil
+	r.Nodes, r.Own = nil, Images{}
 	if nodes == nil {
 		return nil
 	}
+	r.Own = OwnImages(nodes.Items)
 	for _, n := range nodes.Items {
 		r.Nodes = append(r.Nodes, Node{Name: n.Name, ControlPlane: isControlPlane(&n)})
 	}

@@ -40,6 +40,8 @@ var run struct {
 	// forget takes the run's namespaces out of the ledger; nil where they go
 	// with their cluster.
 	forget func() error
+	// pulls is never nil during specs.
+	pulls pulls
 	// cleared is whether what the run made is gone.
 	cleared bool
 }
@@ -53,7 +55,7 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 		fmt.Fprintln(ginkgo.GinkgoWriter, err)
 		return false
 	}
-	run.options, run.priorities = options, options.priorities()
+	run.options, run.priorities, run.pulls = options, options.priorities(), pulls{}
 	if events := os.Getenv(reports.EnvEvents); events != "" {
 		probe.KnownSecrets().Tell(func(_, value string) {
 			// Whoever does not hear of it looks for the others.

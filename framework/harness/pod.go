@@ -108,6 +108,7 @@ func (e *Env) CreatePod(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 	if namespace == "" {
 		namespace = e.Namespace(ctx)
 	}
+	e.checkPullable(pod)
 	created, err := e.Client.CoreV1().Pods(namespace).Create(ctx, run.options.withPullSecret(pod), metav1.CreateOptions{})
 	e.Require(err, "creating pod "+pod.Name)
 	return created
@@ -124,11 +125,18 @@ func (e *Env) WaitReady(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 func (e *Env) WaitPod(ctx context.Context, pod *corev1.Pod, done func(*corev1.Pod) (bool, string)) *corev1.Pod {
 	ginkgo.GinkgoHelper()
 	var seen *corev1.Pod
+	unpulled := ""
 	err := waitFor(ctx, e.Client.CoreV1().Pods(pod.Namespace), pod.Name, &corev1.Pod{}, func(p *corev1.Pod) (bool, string) {
 		seen = p
+		if unpulled = run.pulls.see(p); unpulled != "" {
+			return true, ""
+		}
 		return done(p)
 	})
 	e.Require(err, "waiting for pod "+pod.Name)
+	if unpulled != "" {
+		e.Inconclusive(unpulled)
+	}
 	return seen
 }
 

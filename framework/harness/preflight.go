@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -21,15 +22,15 @@ import (
 	"github.com/inroads-k8s/inroads/reports"
 )
 
-const (
-	// preflightTime bounds the preflight as a whole, wayTime the way to the API
-	// server in it, and hopTime each hop of that.
-	preflightTime = 1750 * time.Millisecond
-	wayTime       = 1650 * time.Millisecond
-	hopTime       = 1500 * time.Millisecond
-	// pluginTime is what a credential plugin has besides: it may ask a cloud.
-	pluginTime = 10 * time.Second
-)
+// limits bound the preflight as a whole, the way to the API server in it, and each
+// hop of that.
+type limits struct{ whole, way, hop time.Duration }
+
+// briefly is what nobody minds to wait for before each run.
+var briefly = limits{whole: 1750 * time.Millisecond, way: 1650 * time.Millisecond, hop: 1500 * time.Millisecond}
+
+// pluginTime is what a credential plugin has besides: it may ask a cloud.
+const pluginTime = 10 * time.Second
 
 // Severity is how much a finding is in the way of a run.
 type Severity string
@@ -99,9 +100,11 @@ func (f Findings) WriteTable(out io.Writer) error {
 // changes nothing and takes less than two seconds, however broken the way is; a
 // credential plugin has ten besides, and a longer request timeout than a hop has
 // its own.
-func Preflight(ctx context.Context, o Options) Findings {
+func Preflight(ctx context.Context, o Options) Findings { return preflightWithin(ctx, o, briefly) }
+
+func preflightWithin(ctx context.Context, o Options, within limits) Findings {
 	began := time.Now()
-	p := &preflight{options: o, ref: o.existingRef(), now: began}
+	p := &preflight{options: o, ref: o.existingRef(), now: began, limits: within}
 	f := p.look(ctx)
 	f.Took = reports.Duration(time.Since(began))
 	return f
@@ -112,7 +115,7 @@ func (o Options) existingRef() cluster.Ref {
 	if len(o.Clusters) > 0 {
 		return o.Clusters[0]
 	}
-	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.Or(cluster.PublicImages()).From(o.ImageRegistry)}
+	return cluster.Ref{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.For(o.ImageRegistry, cluster.Images{})}
 }
 
 // preflight is one look at a cluster.
@@ -120,20 +123,24 @@ type preflight struct {
 	options Options
 	ref     cluster.Ref
 	now     time.Time
+	limits  limits
 	config  *rest.Config
 	http    *http.Client
 	client  kubernetes.Interface
+	// nodes are some of the cluster's, and unlisted is why there are none, or nil.
+	nodes    []corev1.Node
+	unlisted error
 	// throttled is how often the API server has said to come back later.
 	throttled atomic.Int64
 }
 
 func (p *preflight) look(ctx context.Context) Findings {
 	config, errConfig := p.ref.RESTConfig()
-	target := probe.Target{Kubeconfig: p.ref.Kubeconfig, Context: p.ref.Context, Overrides: p.ref.Overrides, Timeout: hopTime}
-	whole, way := preflightTime, wayTime
+	target := probe.Target{Kubeconfig: p.ref.Kubeconfig, Context: p.ref.Context, Overrides: p.ref.Overrides, Timeout: p.limits.hop}
+	whole, way := p.limits.whole, p.limits.way
 	if limit := p.ref.Overrides.RequestTimeout; limit > 0 {
 		target.Timeout = limit
-		whole, way = whole+max(0, limit-hopTime), way+max(0, limit-hopTime)
+		whole, way = whole+max(0, limit-p.limits.hop), way+max(0, limit-p.limits.hop)
 	}
 	if errConfig == nil && config.ExecProvider != nil {
 		whole, way, target.Timeout = whole+pluginTime, way+pluginTime, 0
@@ -152,14 +159,16 @@ func (p *preflight) look(ctx context.Context) Findings {
 		f.List = []Finding{unseen(checkRights, err), machine}
 		return f
 	}
-	// The first request makes the connection that the others share.
-	f.List = append(f.List, p.clocks(ctx)...)
 	var (
-		wait                               sync.WaitGroup
-		rights, images, tool, left, faults []Finding
+		wait                       sync.WaitGroup
+		rights, tool, left, faults []Finding
 	)
+	// Which images there are says which claims need rights.
+	wait.Go(func() { p.listNodes(ctx) })
+	f.List = append(f.List, p.clocks(ctx)...)
+	wait.Wait()
+	images := p.images()
 	wait.Go(func() { rights, f.Forbidden = p.rights(ctx) })
-	wait.Go(func() { images = p.images(ctx) })
 	wait.Go(func() { tool = p.kubectl(ctx) })
 	wait.Go(func() { left = p.namespaces(ctx) })
 	wait.Go(func() { faults = p.faults(ctx) })

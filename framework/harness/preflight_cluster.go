@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 const (
@@ -118,9 +119,25 @@ func judgeCertificates(now time.Time, skew time.Duration, client, server *x509.C
 	return []Finding{{Check: checkCertificates, Severity: Fine, Saw: strings.Join(ends, ", ")}}
 }
 
+// listNodes looks at the nodes and, in a cluster that someone set up, chooses images
+// by what they have, as a run does.
+func (p *preflight) listNodes(ctx context.Context) {
+	list, err := p.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: nodesSeen})
+	if err != nil {
+		p.unlisted = err
+		return
+	}
+	p.nodes = list.Items
+	if p.options.Existing() && len(p.options.Clusters) == 0 {
+		p.ref.Own = cluster.OwnImages(p.nodes)
+		p.ref.Images = p.options.Images.For(p.options.ImageRegistry, p.ref.Own)
+		p.options.Clusters = []cluster.Ref{p.ref}
+	}
+}
+
 // images looks whether the images of the run are on the nodes, where a selected
 // claim starts pods.
-func (p *preflight) images(ctx context.Context) []Finding {
+func (p *preflight) images() []Finding {
 	needed := func(f catalog.Feature) bool {
 		return slices.ContainsFunc(p.options.Applicable(), func(c catalog.Claim) bool { return slices.Contains(c.Needs, f) })
 	}
@@ -132,11 +149,14 @@ func (p *preflight) images(ctx context.Context) []Finding {
 	if given := p.options.Images.Library; given != "" && needed(catalog.LibraryImage) {
 		wanted = append(wanted, given)
 	}
-	nodes, err := p.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: nodesSeen})
-	if err != nil {
-		return []Finding{unseen(checkImages, err)}
+	if p.unlisted != nil {
+		return []Finding{unseen(checkImages, p.unlisted)}
 	}
-	return judgeImages(wanted, nodes.Items)
+	findings := judgeImages(wanted, p.nodes)
+	if chosen := p.ref.Images.Among(p.ref.Own); len(chosen) > 0 && p.options.Existing() {
+		findings = append(findings, Finding{Check: checkImages, Severity: Fine, Saw: "chosen, for every node has it: " + strings.Join(chosen, ", ")})
+	}
+	return findings
 }
 
 func judgeImages(wanted []string, nodes []corev1.Node) []Finding {

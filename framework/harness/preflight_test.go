@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,8 +30,12 @@ import (
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
-// fastEnough is what a preflight may take however the way is broken.
-const fastEnough = 2 * time.Second
+// patiently is what a preflight has in tests, which machines run that are busy with
+// other things.
+var patiently = limits{whole: 6 * time.Second, way: 5 * time.Second, hop: 4500 * time.Millisecond}
+
+// forever is the delay of what is never answered.
+const forever = time.Duration(math.MaxInt64)
 
 // standIn answers what a preflight asks an API server, and takes its time.
 type standIn struct {
@@ -94,7 +99,6 @@ func kubeconfigOf(t *testing.T, server string, ca []byte) string {
 
 func serveStandIn(t *testing.T, s standIn) string {
 	t.Helper()
-	t.Setenv(cache.EnvDir, t.TempDir())
 	server := httptest.NewUnstartedServer(s)
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -111,6 +115,7 @@ func find(f Findings, check string, s Severity) (Finding, bool) {
 }
 
 func TestPreflight(t *testing.T) {
+	t.Setenv(cache.EnvDir, t.TempDir())
 	for _, row := range []struct {
 		name     string
 		standIn  standIn
@@ -124,15 +129,13 @@ func TestPreflight(t *testing.T) {
 		{name: "whole", check: checkRights, severity: Fine, spared: "aap/env-vars"},
 		{name: "no ConfigMaps", standIn: standIn{denied: "configmaps"}, check: checkRights, severity: Warning, forbidden: "token/secret-create", spared: "aap/env-vars"},
 		{name: "slow rights", standIn: standIn{delay: slowAt("/selfsubjectaccessreviews")}, check: checkSpeed, severity: Warning, spared: "aap/env-vars"},
-		{name: "slow all along", standIn: standIn{delay: func(string) time.Duration { return 700 * time.Millisecond }}, check: checkSpeed, severity: Warning, spared: "aap/env-vars"},
+		{name: "slow all along", standIn: standIn{delay: func(string) time.Duration { return patiently.whole * 2 / 5 }}, check: checkSpeed, severity: Warning, spared: "aap/env-vars"},
 		{name: "readyz does not answer", standIn: standIn{delay: slowAt("/readyz")}, check: checkLeftovers, severity: Fine, broken: probe.APITimeout},
 		{name: "nothing answers", standIn: standIn{delay: slowAt("")}, check: checkLeftovers, severity: Fine, broken: probe.APITimeout},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := Preflight(t.Context(), Options{Kubeconfig: serveStandIn(t, row.standIn)})
-			if took := time.Duration(f.Took); took > fastEnough {
-				t.Errorf("it took %s", took)
-			}
+			t.Parallel()
+			f := preflightWithin(t.Context(), Options{Kubeconfig: serveStandIn(t, row.standIn)}, patiently)
 			step, _ := f.Broken()
 			if step.Code != row.broken {
 				t.Errorf("the way broke with %q, want %q", step.Code, row.broken)
@@ -154,7 +157,7 @@ func TestPreflight(t *testing.T) {
 func slowAt(suffix string) func(string) time.Duration {
 	return func(path string) time.Duration {
 		if strings.HasSuffix(path, suffix) {
-			return time.Minute
+			return forever
 		}
 		return 0
 	}
@@ -167,15 +170,15 @@ func TestPreflightOfPausedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	f := Preflight(t.Context(), Options{Kubeconfig: kubeconfigOf(t, "https://"+l.Addr().String(), nil)})
-	if step, _ := f.Broken(); step.Code != probe.TLSTimeout || time.Duration(f.Took) > fastEnough {
+	f := preflightWithin(t.Context(), Options{Kubeconfig: kubeconfigOf(t, "https://"+l.Addr().String(), nil)}, patiently)
+	if step, _ := f.Broken(); step.Code != probe.TLSTimeout {
 		t.Errorf("%q in %s", step.Code, f.Took)
 	}
 }
 
 func TestWalkWithin(t *testing.T) {
 	path := serveStandIn(t, standIn{delay: slowAt("")})
-	step, broken := walkWithin(t.Context(), 100*time.Millisecond, probe.Target{Kubeconfig: path}).Broken()
+	step, broken := walkWithin(t.Context(), patiently.way, probe.Target{Kubeconfig: path}).Broken()
 	if !broken || step.Hop != catalog.HopAuthn || step.Code != probe.APITimeout {
 		t.Errorf("broken at %q with %q", step.Hop, step.Code)
 	}
@@ -189,7 +192,8 @@ func TestWalkWithin(t *testing.T) {
 // TestPreflightThrottled proves that a run is told why little is known of its
 // rights, where the API server has it come back later.
 func TestPreflightThrottled(t *testing.T) {
-	f := Preflight(t.Context(), Options{Kubeconfig: serveStandIn(t, standIn{limited: "/selfsubjectaccessreviews"})})
+	t.Setenv(cache.EnvDir, t.TempDir())
+	f := preflightWithin(t.Context(), Options{Kubeconfig: serveStandIn(t, standIn{limited: "/selfsubjectaccessreviews"})}, patiently)
 	if step, broken := f.Broken(); broken {
 		t.Fatalf("broken at %s: %s", step.Hop, step.Saw)
 	}

@@ -32,7 +32,7 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		return nil, release, err
 	}
 	if o.Existing() {
-		p, err := existing.New(existing.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images.Or(cluster.PublicImages()).From(o.ImageRegistry), CacheDir: cacheDir, Log: log})
+		p, err := existing.New(existing.Options{Kubeconfig: o.Kubeconfig, Context: o.Context, Overrides: o.Overrides, Images: o.Images, Registry: o.ImageRegistry, CacheDir: cacheDir, Log: log})
 		if err != nil {
 			return nil, release, err
 		}

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
+	"github.com/inroads-k8s/inroads/framework/cluster/nodeimage"
 )
 
 func TestKindConfig(t *testing.T) {
@@ -88,5 +91,20 @@ func TestReleaseDeletesOnlyWhatCreateReturned(t *testing.T) {
 		if err := release(t.Context()); err != nil || f.deleted != tc.deleted {
 			t.Errorf("deleted %d, error %v, want %d", f.deleted, err, tc.deleted)
 		}
+	}
+}
+
+// TestOwnImagesAreKnown proves that nodes are known to have the images that a built
+// node image carries.
+func TestOwnImagesAreKnown(t *testing.T) {
+	image, _, err := nodeimage.Lookup(t.Context(), nodeimage.Options{CacheDir: t.TempDir()})
+	if err != nil {
+		t.Skip(err) // no machine to build one on
+	}
+	node := corev1.Node{}
+	node.Status.Images = []corev1.ContainerImage{{Names: []string{image.ServerImage}}, {Names: []string{image.ClientImage}}}
+	want := cluster.Images{Server: image.ServerImage, Client: image.ClientImage}
+	if got := cluster.OwnImages([]corev1.Node{node}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

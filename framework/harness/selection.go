@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 // Selects is whether the options ask for the claim.
@@ -46,10 +47,16 @@ func (o Options) Applicable() []catalog.Claim {
 	return slices.DeleteFunc(o.Selected(), func(c catalog.Claim) bool {
 		needs := func(f catalog.Feature) bool { return slices.Contains(c.Needs, f) }
 		// As keepsOff has it: whoever gives the image of the libraries needs no topology.
-		elsewhere := !c.IsOn(catalog.TopologyMultiNode) && (o.Images.Library == "" || !needs(catalog.LibraryImage))
+		elsewhere := !c.IsOn(catalog.TopologyMultiNode) && (!o.hasLibrary() || !needs(catalog.LibraryImage))
 		return o.Existing() && (c.Disruptive || needs(catalog.SetUpByTool) || elsewhere) ||
 			o.NoPods && needs(catalog.Pods) || !o.mayClusterScoped() && needs(catalog.ClusterScoped)
 	})
+}
+
+// hasLibrary is whether the run was given an image with client libraries, or a
+// cluster that has one.
+func (o Options) hasLibrary() bool {
+	return o.Images.Library != "" || slices.ContainsFunc(o.Clusters, func(ref cluster.Ref) bool { return ref.Images.Library != "" })
 }
 
 // mayClusterScoped is whether specs may create cluster-scoped objects.

@@ -44,8 +44,10 @@ type Options struct {
 	// Overrides take the place of what the context says. They are in the private
 	// copy, so that each client of the run goes by them.
 	Overrides probe.Overrides
-	// Images replace the public images that specs run.
-	Images cluster.Images
+	// Images are those that specs run, as far as they were given, and Registry takes
+	// the place of theirs where it is not ""; see cluster.Images.For.
+	Images   cluster.Images
+	Registry string
 	// CacheDir is the cache folder.
 	CacheDir string
 	// Log gets a line per event.
@@ -88,6 +90,9 @@ func (p *Provider) Create(ctx context.Context) (cluster.Ref, error) {
 		return cluster.Ref{}, errors.Join(err, p.Delete(ctx, cluster.Ref{}))
 	}
 	fmt.Fprintf(p.o.Log, "cluster: using context %q of %s: Kubernetes %s, nodes: %d\n", name, source, ref.KubernetesVersion, len(ref.Nodes))
+	if chosen := ref.Images.Among(ref.Own); len(chosen) > 0 {
+		fmt.Fprintf(p.o.Log, "images: pods run %s, which every node has\n", strings.Join(chosen, ", "))
+	}
 	return ref, nil
 }
 
@@ -103,7 +108,6 @@ func (p *Provider) take(ctx context.Context, config *api.Config, name string) (c
 		Context:    name,
 		// Of no kubeconfig.
 		Overrides: probe.Overrides{RequestTimeout: p.o.Overrides.RequestTimeout},
-		Images:    p.o.Images.Or(cluster.PublicImages()),
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, fmt.Errorf("no answer in %s", checkTimeout))
 	defer cancel()
@@ -114,6 +118,7 @@ func (p *Provider) take(ctx context.Context, config *api.Config, name string) (c
 		server := config.Clusters[config.Contexts[name].Cluster].Server
 		return cluster.Ref{}, fmt.Errorf("checking the cluster of context %q at %s: %w", name, server, err)
 	}
+	ref.Images = p.o.Images.For(p.o.Registry, ref.Own)
 	return ref, nil
 }
 
