@@ -206,7 +206,7 @@ func TestPageOnAPhone(t *testing.T) {
 		many = reports.Merge([]reports.Report{many, one})
 	}
 	in := browser(t)
-	for name, r := range map[string]reports.Report{"one column": whole(), "many columns": many, "every verdict": sample(), "no cluster": reports.Unable(meta(catalog.Claims()...), dead)} {
+	for name, r := range map[string]reports.Report{"one column": whole(), "many columns": many, "three contexts": severalContexts(), "every verdict": sample(), "no cluster": reports.Unable(meta(catalog.Claims()...), dead)} {
 		t.Run(name, func(t *testing.T) {
 			tab := open(in, t, r, chromedp.EmulateViewport(phone, 844, chromedp.EmulateMobile))
 			ask[any](tab, t, `document.querySelectorAll("details").forEach(d => d.open = true)`)
@@ -215,6 +215,43 @@ func TestPageOnAPhone(t *testing.T) {
 				t.Errorf("the page is %d pixels wide, on a screen of %d:\n%s", got, phone, wide)
 			}
 		})
+	}
+}
+
+// TestMatrixOfManyContexts looks at fifty columns on a phone: they scroll in a box of
+// their own, in which the names of the paths stay, and each column can be chosen.
+func TestMatrixOfManyContexts(t *testing.T) {
+	const n = 50
+	r := manyContexts(n)
+	tab := open(browser(t), t, r, chromedp.EmulateViewport(phone, 844, chromedp.EmulateMobile))
+	if got := ask[int](tab, t, `document.documentElement.scrollWidth`); got > phone {
+		t.Errorf("the page is %d pixels wide, on a screen of %d", got, phone)
+	}
+	ask[any](tab, t, `box = document.querySelector(".scroll:has(.matrix)"), true`)
+	if got := ask[int](tab, t, `box.querySelectorAll("thead th").length`); got != n+1 {
+		t.Errorf("%d heads, want one for the paths and one for each of %d contexts", got, n)
+	}
+	if !ask[bool](tab, t, `box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX === "auto"`) {
+		t.Error("the table does not scroll in its box")
+	}
+	ask[any](tab, t, `box.scrollLeft = box.scrollWidth`)
+	for what, holds := range map[string]string{
+		"the last column is not in sight":       `box.querySelector("tbody td:last-child").getBoundingClientRect().right <= innerWidth + 1`,
+		"the names of the paths are not":        `box.querySelector("tbody th").getBoundingClientRect().left >= box.getBoundingClientRect().left - 1`,
+		"the names of the paths cover all else": `box.querySelector("tbody th").getBoundingClientRect().right < innerWidth * 0.6`,
+	} {
+		if !ask[bool](tab, t, holds) {
+			t.Error(what)
+		}
+	}
+	dead := r.Contexts()[n-1].Name
+	ask[any](tab, t, fmt.Sprintf(`(() => {
+		const field = document.querySelector("#filters [name=column]");
+		field.value = %q;
+		field.dispatchEvent(new Event("input", {bubbles: true}));
+	})()`, dead))
+	if got := ask[int](tab, t, shownClaims); got != len(catalog.Claims()) {
+		t.Errorf("%d claims are shown of the last context, want %d", got, len(catalog.Claims()))
 	}
 }
 
@@ -258,7 +295,7 @@ func TestPageIsReadable(t *testing.T) {
 	in := browser(t)
 	for _, scheme := range []string{"light", "dark"} {
 		t.Run(scheme, func(t *testing.T) {
-			for _, r := range []reports.Report{whole(), sample()} {
+			for _, r := range []reports.Report{whole(), sample(), severalContexts(), manyContexts(8)} {
 				tab := open(in, t, r, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 					_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 					return err

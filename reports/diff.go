@@ -76,13 +76,15 @@ func changeKinds() []ChangeKind {
 	return []ChangeKind{Broke, Lost, Slower, Gone, Changed, Appeared, Repaired, Faster}
 }
 
-// Change is what became of one claim, on one topology and with one kubectl.
+// Change is what became of one claim, on one topology, in one context and with one
+// kubectl.
 type Change struct {
 	Kind  ChangeKind     `json:"change"`
 	Claim catalog.ID     `json:"claim"`
 	Path  catalog.PathID `json:"path"`
-	// Topology and Kubectl are described with Claim.
+	// Topology, Context and Kubectl are described with Claim.
 	Topology catalog.Topology `json:"topology,omitempty"`
+	Context  string           `json:"context,omitempty"`
 	Kubectl  string           `json:"kubectl,omitempty"`
 	// Before and After are the verdicts, "" in the report that has none.
 	Before catalog.Verdict `json:"before,omitempty"`
@@ -101,8 +103,8 @@ type Change struct {
 }
 
 // Compare returns what the second report says otherwise than the first. Claims are
-// matched by id, topology and kubectl, of which multi-node is the topology where
-// none is named. A claim that is disproven and was not, or was proven and is not,
+// matched by id, topology, context and kubectl, of which multi-node is the topology
+// where none is named. A claim that is disproven and was not, or was proven and is not,
 // is a regression; one that is gone is none, for a run may be asked for less; one
 // that is slower is one if noise counts.
 func Compare(before, after Report, noise Noise) Diff {
@@ -167,7 +169,7 @@ func byName(claims []Claim) map[string]Claim {
 }
 
 func newChange(kind ChangeKind, c Claim) Change {
-	return Change{Kind: kind, Claim: c.ID, Path: c.Path, Topology: c.Topology, Kubectl: c.Kubectl, name: c.Name()}
+	return Change{Kind: kind, Claim: c.ID, Path: c.Path, Topology: c.Topology, Context: c.Context, Kubectl: c.Kubectl, name: c.Name()}
 }
 
 // changeOf returns what became of a claim, and whether it is worth a word.

@@ -37,6 +37,9 @@ func (s Side) text() string {
 	for _, c := range s.Clusters {
 		clusters = append(clusters, c.Name+" "+c.KubernetesVersion)
 	}
+	if n := len(clusters); n >= manyAlike {
+		clusters = []string{fmt.Sprintf("%d clusters", n)}
+	}
 	return fmt.Sprintf("%s, %s %s on %s: %s; report is %s", s.Started.Format("2006-01-02 15:04:05 MST"), s.Tool.Name, s.Tool.Version,
 		cmp.Or(strings.Join(clusters, ", "), "no cluster"), s.Summary.text(), s.Result)
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -20,6 +21,7 @@ import (
 const (
 	maxPageSteps    = 60
 	maxPageEvidence = 16 << 10
+	maxPageAlso     = 100
 )
 
 var (
@@ -69,13 +71,17 @@ type page struct {
 	Took     string
 	Counts   []verdictCount
 	Levels   []catalog.Level
+	Contexts []ContextResult
+	Clusters []string
+	Kubectls []string
 	Columns  []column
 	Rows     []pathRow
 	Groups   []group
 	// Unproven are the claims that are not proven, those with one reason together.
 	Unproven []unproven
-	// Several is whether there is more than one column.
-	Several bool
+	// Several is whether there is more than one column, and Dense whether there are so
+	// many that the table only counts.
+	Several, Dense bool
 }
 
 // verdictCount is how many claims have a verdict.
@@ -84,13 +90,13 @@ type verdictCount struct {
 	N       int
 }
 
-// unproven is one claim that is not proven, or many with one reason.
+// unproven is one claim that is not proven, or many that are alike.
 type unproven struct {
 	Claim
-	// Seen is the reason in one line, and N the number of the claims.
+	// Seen is the reason in one line, and Many tells which claims they are, "" of one.
 	Seen string
 	Todo next
-	N    int
+	Many string
 }
 
 // group has the claims of a path.
@@ -102,8 +108,14 @@ type group struct {
 // claimView is a claim with what is worked out of it. Every text is redacted.
 type claimView struct {
 	Claim
-	Hops   diagram
-	Column string
+	Hops diagram
+	// Column is that of the claim, and Columns has a line for each in which it came to
+	// the same.
+	Column, Columns string
+	// Also are the contexts in which it came to the same, each with what was seen
+	// there if that is something else, and Others how many there are besides.
+	Also   []string
+	Others int
 	// First is the first line of the reason, without the next step, and Rest has
 	// all others.
 	First, Rest string
@@ -116,6 +128,9 @@ type claimView struct {
 	// Link is the address of the documentation, or "" where it is none to go to.
 	Link string
 }
+
+// Besides is in how many contexts the claim came to the same.
+func (v claimView) Besides() int { return len(v.Also) + v.Others }
 
 // stepView is one piece of evidence.
 type stepView struct {
@@ -132,7 +147,17 @@ type stepView struct {
 func (r Report) HTML() ([]byte, error) {
 	p := page{
 		assets: newAssets(pageStyle+reportStyle, reportScript),
-		Report: r, Title: ToolName + ": " + r.Documentation.Title, Headline: r.headline(), Verdict: r.worst(), Columns: r.columns(),
+		Title: ToolName + ": " + r.Documentation.Title, Headline: r.headline(), Verdict: r.worst(), Columns: r.columns(), Contexts: r.Contexts(),
+	}
+	r.Claims = anchored(r.Claims)
+	p.Report = r
+	for _, of := range p.Columns {
+		if of.Kubectl != "" && !slices.Contains(p.Kubectls, of.Kubectl) {
+			p.Kubectls = append(p.Kubectls, of.Kubectl)
+		}
+	}
+	if len(r.Clusters) >= manyAlike {
+		p.Clusters = r.clusters()
 	}
 	if took := r.took(); took != 0 {
 		p.Took = took.Round(time.Second).String()
@@ -146,21 +171,26 @@ func (r Report) HTML() ([]byte, error) {
 		}
 	}
 	for _, alike := range r.unproven() {
-		one := unproven{Claim: alike[0], Todo: alike[0].next(), N: len(alike)}
+		one := unproven{Claim: alike[0], Todo: alike[0].next()}
+		if len(alike) > 1 {
+			one.Many = Together(alike)
+		}
 		one.Seen, _ = one.cause()
 		p.Unproven = append(p.Unproven, one)
 	}
-	p.Several = len(p.Columns) > 1
+	p.Several, p.Dense = len(p.Columns) > 1, len(p.Columns) >= dense
 	p.Rows = r.paths(p.Columns)
 	// What kept all claims from being looked at is told once, at the top.
 	open := r.Setup == nil && r.Result != Unfinished
 	for _, row := range p.Rows {
 		g := group{Row: row}
-		for _, c := range row.Claims() {
+		for _, alike := range gather(row.Claims(), Claim.Anchor) {
+			c := alike[0]
 			view := viewOf(c)
-			view.Open = open && (c.Verdict == catalog.Disproven || c.Verdict == catalog.Inconclusive)
+			view.Open = open && !p.Dense && (c.Verdict == catalog.Disproven || c.Verdict == catalog.Inconclusive)
 			if p.Several {
-				view.Column = column{Topology: c.Topology, Kubectl: c.Kubectl}.Name()
+				view.Column = columnOf(c).Name()
+				view.alike(alike)
 			}
 			g.Claims = append(g.Claims, view)
 		}
@@ -171,6 +201,49 @@ func (r Report) HTML() ([]byte, error) {
 		return nil, fmt.Errorf("writing the report as HTML: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// anchored returns the claims with their anchors: those that came to the same in
+// several contexts have one.
+func anchored(claims []Claim) []Claim {
+	out := slices.Clone(claims)
+	anchors, used := map[string]string{}, map[string]int{}
+	for i := range out {
+		c := &out[i]
+		if c.Context == "" {
+			continue
+		}
+		key := c.outcome()
+		if anchors[key] == "" {
+			elsewhere := *c
+			elsewhere.Context = ""
+			// A context's name may have anything in it.
+			base := elsewhere.Anchor()
+			used[base]++
+			anchors[key] = fmt.Sprintf("%s-%d", base, used[base])
+		}
+		c.anchor = anchors[key]
+	}
+	return out
+}
+
+// alike has the view tell of all claims that came to what its own did, which is the
+// first.
+func (v *claimView) alike(claims []Claim) {
+	var columns []string
+	for i, c := range claims {
+		columns = append(columns, columnOf(c).Name())
+		switch seen, _ := c.cause(); {
+		case i == 0:
+		case i > maxPageAlso:
+			v.Others++
+		case seen != v.First:
+			v.Also = append(v.Also, c.Context+": "+seen)
+		default:
+			v.Also = append(v.Also, c.Context)
+		}
+	}
+	v.Columns = strings.Join(columns, "\n")
 }
 
 func viewOf(c Claim) claimView {
@@ -230,7 +303,7 @@ func (s stepView) Mark() string {
 }
 
 // Anchor is where the claim is on the page.
-func (c Claim) Anchor() string { return "claim-" + class(c.Name()) }
+func (c Claim) Anchor() string { return cmp.Or(c.anchor, "claim-"+class(c.Name())) }
 
 // Blames is whether the claim names a hop that broke, or a code.
 func (c Claim) Blames() bool { return c.Hop != "" || c.Code != "" }

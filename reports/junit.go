@@ -164,7 +164,7 @@ func claimCase(c Claim) junitCase {
 		Time:      seconds(time.Duration(c.Duration)),
 		Properties: properties(append([]string{
 			"claim", string(c.ID), "level", string(c.Level), "sentence", c.Sentence, "source", c.Source,
-			"topology", string(c.Topology), "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code, "script", c.Script,
+			"topology", string(c.Topology), "context", c.Context, "kubectl", c.Kubectl, "verdict", string(c.Verdict), "documentation deviates", deviates, "hop", string(c.Hop), "code", c.Code, "script", c.Script,
 		}, traceProperties(c.Trace)...)...),
 	}
 	return tc.judged(c.Verdict, c.Reason, c.explain())

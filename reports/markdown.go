@@ -22,6 +22,7 @@ func (r Report) Markdown() string {
 	if r.CleanUp != "" {
 		fmt.Fprintf(&b, "\n> **Not cleaned up:** %s; next: `inroads sweep`\n", escapeMarkdown(r.CleanUp))
 	}
+	r.markdownOfContexts(&b)
 	r.markdownOfRest(&b)
 	r.markdownOfPaths(&b)
 	return b.String()
@@ -29,16 +30,23 @@ func (r Report) Markdown() string {
 
 // about says in one line what was proven where, with what and when.
 func (r Report) about() string {
-	var parts []string
-	for _, c := range r.Clusters {
-		what := strings.TrimSpace(c.Provider + " " + string(c.Topology))
-		parts = append(parts, fmt.Sprintf("Kubernetes %s on %s (%s, %d nodes)", c.KubernetesVersion, c.Name, what, c.Nodes))
-	}
-	parts = append(parts, r.Tool.Name+" "+r.Tool.Version, r.Started.Format("2006-01-02 15:04:05 MST"))
+	parts := append(r.clusters(), r.Tool.Name+" "+r.Tool.Version, r.Started.Format("2006-01-02 15:04:05 MST"))
 	if took := r.took(); took != 0 {
 		parts = append(parts, "took "+took.Round(time.Second).String())
 	}
 	return strings.Join(append(parts, "report is "+string(r.Result)), ", ")
+}
+
+// markdownOfContexts writes the table of the contexts, where the run had several.
+func (r Report) markdownOfContexts(b *strings.Builder) {
+	contexts := r.Contexts()
+	if len(contexts) == 0 {
+		return
+	}
+	b.WriteString("\n### Contexts\n\n| | context | claims | Kubernetes | why |\n| --- | --- | --- | --- | --- |\n")
+	for _, c := range contexts {
+		fmt.Fprintf(b, "| %s %s | %s | %s | %s | %s |\n", mark(c.Verdict), c.Verdict, escapeMarkdown(c.Name), c.Counts(), cmp.Or(escapeMarkdown(c.Kubernetes()), markNone), escapeMarkdown(c.Why))
+	}
 }
 
 // markdownOfRest writes the table of the claims that are not proven, the worst
@@ -51,12 +59,12 @@ func (r Report) markdownOfRest(b *strings.Builder) {
 	for _, alike := range r.unproven() {
 		c := alike[0]
 		name := markdownCode(c.Name())
-		if n := len(alike); n > 1 {
+		if len(alike) > 1 {
 			var names []string
 			for _, one := range alike[:maxNamed] {
 				names = append(names, markdownCode(one.Name()))
 			}
-			name = fmt.Sprintf("%d claims: %s, …", n, strings.Join(names, ", "))
+			name = fmt.Sprintf("%s: %s, …", escapeMarkdown(Together(alike)), strings.Join(names, ", "))
 		}
 		todo := c.next()
 		steps := markdownCode(cmp.Or(todo.Hint, todo.Explain))
@@ -69,8 +77,8 @@ func (r Report) markdownOfRest(b *strings.Builder) {
 	}
 }
 
-// markdownOfPaths writes the table of the paths, a column for each topology and
-// kubectl.
+// markdownOfPaths writes the table of the paths, a column for each topology, context
+// and kubectl.
 func (r Report) markdownOfPaths(b *strings.Builder) {
 	columns := r.columns()
 	if len(columns) == 0 {
@@ -86,7 +94,12 @@ func (r Report) markdownOfPaths(b *strings.Builder) {
 		for _, c := range row.Cells {
 			text := "–"
 			if len(c) > 0 {
-				text = mark(c.worst()) + " " + c.Counts()
+				text = mark(c.Worst()) + " "
+				if len(columns) < dense {
+					text += c.Counts()
+				} else {
+					text += c.Brief()
+				}
 			}
 			fmt.Fprintf(b, " %s |", text)
 		}

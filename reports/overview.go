@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,11 +11,12 @@ import (
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
-// column is what a report says of one topology with one kubectl.
+// column is what a report says of one topology or context with one kubectl.
 type column struct {
 	Topology catalog.Topology
+	Context  string
 	Kubectl  string
-	// Clusters are those of the topology.
+	// Clusters are those of the topology, or that of the context.
 	Clusters []Cluster
 }
 
@@ -26,9 +28,9 @@ func (r Report) columns() []column {
 		if slices.ContainsFunc(out, func(of column) bool { return of.has(c) }) {
 			continue
 		}
-		of := column{Topology: c.Topology, Kubectl: c.Kubectl}
+		of := columnOf(c)
 		for _, one := range r.Clusters {
-			if one.Topology == c.Topology {
+			if one.Topology == c.Topology && (c.Context == "" || one.Name == c.Context) {
 				of.Clusters = append(of.Clusters, one)
 			}
 		}
@@ -41,7 +43,13 @@ func (r Report) columns() []column {
 	return out
 }
 
-func (of column) has(c Claim) bool { return c.Topology == of.Topology && c.Kubectl == of.Kubectl }
+func columnOf(c Claim) column {
+	return column{Topology: c.Topology, Context: c.Context, Kubectl: c.Kubectl}
+}
+
+func (of column) has(c Claim) bool {
+	return c.Topology == of.Topology && c.Context == of.Context && c.Kubectl == of.Kubectl
+}
 
 // Name tells the column from the report's others, and from itself where there is
 // none: "multi-node, kubectl v1.37.2".
@@ -49,6 +57,9 @@ func (of column) Name() string {
 	var parts []string
 	if of.Topology != "" {
 		parts = append(parts, string(of.Topology))
+	}
+	if of.Context != "" {
+		parts = append(parts, of.Context)
 	}
 	if of.Kubectl != "" {
 		parts = append(parts, "kubectl "+of.Kubectl)
@@ -125,12 +136,26 @@ func (c cell) Counts() string {
 	return one.Summary.text()
 }
 
-// worst is the worst verdict of the cell, which has at least one.
-func (c cell) worst() catalog.Verdict {
+// First is the first of the worst claims of the cell, which has at least one.
+func (c cell) First() Claim {
 	order := catalog.Verdicts()
 	return slices.MaxFunc(c, func(a, b Claim) int {
 		return cmp.Compare(slices.Index(order, a.Verdict), slices.Index(order, b.Verdict))
-	}).Verdict
+	})
+}
+
+// Worst is the worst verdict of the cell, which has at least one.
+func (c cell) Worst() catalog.Verdict { return c.First().Verdict }
+
+// Brief says how many claims of the cell are proven, for a narrow column: "10", or
+// "9/10" where not all are.
+func (c cell) Brief() string {
+	one := Report{Claims: c}
+	one.count()
+	if n := one.Summary.Proven; n < len(c) {
+		return fmt.Sprintf("%d/%d", n, len(c))
+	}
+	return fmt.Sprint(len(c))
 }
 
 // text returns the counts in words, without those that are zero.
@@ -189,8 +214,12 @@ func (r Report) headline() string {
 	}
 }
 
-// manyAlike is from how many claims on one reason is told once for all.
-const manyAlike = 4
+const (
+	// manyAlike is from how many claims on one reason is told once for all.
+	manyAlike = 4
+	// dense is from how many columns on a table has no room for each of their claims.
+	dense = 8
+)
 
 // worstFirst returns every verdict but proven.
 func worstFirst() []catalog.Verdict {
@@ -198,32 +227,63 @@ func worstFirst() []catalog.Verdict {
 }
 
 // unproven returns the claims that are not proven, the worst first, and those
-// together, in one slice, that have one reason where they are many.
+// together, in one slice, that are many and alike.
 func (r Report) unproven() (out [][]Claim) {
 	for _, v := range worstFirst() {
-		place := map[string]int{}
-		var all [][]Claim
-		for _, c := range r.Claims {
-			if c.Verdict != v {
-				continue
-			}
-			i, seen := place[c.Reason]
-			if !seen {
-				i = len(all)
-				place[c.Reason] = i
-				all = append(all, nil)
-			}
-			all[i] = append(all[i], c)
+		out = append(out, Alike(slices.DeleteFunc(slices.Clone(r.Claims), func(c Claim) bool { return c.Verdict != v }), manyAlike)...)
+	}
+	return out
+}
+
+// Alike returns the claims in groups, in the order of the first of each: those that
+// have one verdict and one reason where they are at least so many, and those that
+// are one claim which came to the same in so many contexts. Any other is alone.
+func Alike(claims []Claim, many int) [][]Claim {
+	reason := func(c Claim) string { return string(c.Verdict) + " " + c.Reason }
+	reasons, outcomes := map[string]int{}, map[string]int{}
+	for _, c := range claims {
+		outcomes[c.outcome()]++
+		if c.Reason != "" {
+			reasons[reason(c)]++
 		}
-		for _, claims := range all {
-			if len(claims) >= manyAlike {
-				out = append(out, claims)
-				continue
-			}
-			for _, c := range claims {
-				out = append(out, []Claim{c})
-			}
+	}
+	alone := 0
+	return gather(claims, func(c Claim) string {
+		switch {
+		case reasons[reason(c)] >= many:
+			return reason(c)
+		case c.Context != "" && outcomes[c.outcome()] >= many:
+			return c.outcome()
 		}
+		alone++
+		return fmt.Sprint(alone)
+	})
+}
+
+// Together tells which claims of Alike they are: how many, or in how many contexts
+// where they are one.
+func Together(claims []Claim) string {
+	if slices.ContainsFunc(claims, func(c Claim) bool { return c.ID != claims[0].ID || c.Context == "" }) {
+		return fmt.Sprintf("%d claims", len(claims))
+	}
+	return fmt.Sprintf("%s in %d contexts", claims[0].ID, len(claims))
+}
+
+// clusters tells where the report is of, in a few words each: the clusters, or how
+// many have which version where they are many.
+func (r Report) clusters() (out []string) {
+	if len(r.Clusters) >= manyAlike {
+		versions := map[string]int{}
+		for _, c := range r.Clusters {
+			versions[c.KubernetesVersion]++
+		}
+		for _, v := range slices.Sorted(maps.Keys(versions)) {
+			out = append(out, fmt.Sprintf("Kubernetes %s on %d clusters", v, versions[v]))
+		}
+		return out
+	}
+	for _, c := range r.Clusters {
+		out = append(out, fmt.Sprintf("Kubernetes %s on %s (%s, %d nodes)", c.KubernetesVersion, c.Name, strings.TrimSpace(c.Provider+" "+string(c.Topology)), c.Nodes))
 	}
 	return out
 }

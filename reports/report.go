@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
@@ -45,8 +46,8 @@ type Report struct {
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Clusters    []Cluster `json:"clusters"`
 	Summary     Summary   `json:"summary"`
-	// Claims are the selected claims, sorted by id, one for each topology and each
-	// kubectl with which it was put to the test.
+	// Claims are the selected claims, sorted by id, one for each topology, each
+	// context and each kubectl with which it was put to the test.
 	Claims []Claim `json:"claims"`
 }
 
@@ -127,9 +128,11 @@ type Claim struct {
 	Level    catalog.Level  `json:"level"`
 	Sentence string         `json:"sentence"`
 	Source   string         `json:"source"`
-	// Topology is that of the cluster which the run made for it, and Kubectl the
-	// version of the kubectl under test where the run had several; or "".
+	// Topology is that of the cluster which the run made for it, Context the
+	// kubeconfig's context, and Kubectl the version of the kubectl under test, where
+	// the run had several; or "".
 	Topology catalog.Topology `json:"topology,omitempty"`
+	Context  string           `json:"context,omitempty"`
 	Kubectl  string           `json:"kubectl,omitempty"`
 	Verdict  catalog.Verdict  `json:"verdict"`
 	// Reason says why the verdict is another than proven.
@@ -150,14 +153,20 @@ type Claim struct {
 	Trace []probe.Step `json:"trace,omitempty"`
 	// Steps are the evidence, in the order in which it was taken.
 	Steps []Step `json:"steps,omitempty"`
+	// anchor is where it is on a page that shows what is alike in several contexts
+	// once, or "".
+	anchor string
 }
 
-// Name tells the claim from the same one on another topology, or with another
-// kubectl: its id alone, unless there is more to say.
+// Name tells the claim from the same one on another topology, in another context or
+// with another kubectl: its id alone, unless there is more to say.
 func (c Claim) Name() string {
 	name := string(c.ID)
 	if c.Topology != "" && c.Topology != catalog.TopologyMultiNode {
 		name += " on " + string(c.Topology)
+	}
+	if c.Context != "" {
+		name += " on " + c.Context
 	}
 	if c.Kubectl != "" {
 		name += " with kubectl " + c.Kubectl
@@ -223,8 +232,9 @@ type Meta struct {
 	// Claims are those that the run was asked for. No other claim appears in
 	// the report.
 	Claims []catalog.Claim
-	// Topology and Kubectl are described with Claim.
+	// Topology, Context and Kubectl are described with Claim.
 	Topology catalog.Topology
+	Context  string
 	Kubectl  string
 }
 
@@ -293,7 +303,7 @@ func assemble(m Meta, judge func(catalog.Claim) Claim) Report {
 	}
 	for _, c := range m.Claims {
 		one := judge(c)
-		one.Topology, one.Kubectl = m.Topology, m.Kubectl
+		one.Topology, one.Context, one.Kubectl = m.Topology, m.Context, m.Kubectl
 		r.Claims = append(r.Claims, one)
 	}
 	r.sort()
@@ -311,11 +321,12 @@ func (r *Report) sort() {
 
 // Merge returns one report of the parts of a run, of which there is at least one.
 // Where every part has a set-up failure it has the first of them; where only some
-// have, their claims say so.
+// have, or the parts are of several contexts, their claims say so.
 func Merge(parts []Report) Report {
 	out := parts[0]
 	out.Clusters, out.Claims = []Cluster{}, []Claim{}
 	unfinished := false
+	var cleanUps []string
 	for _, p := range parts {
 		if p.Started.Before(out.Started) {
 			out.Started = p.Started
@@ -330,18 +341,32 @@ func Merge(parts []Report) Report {
 		}
 		out.Claims = append(out.Claims, p.Claims...)
 		out.Interrupted = out.Interrupted || p.Interrupted
-		out.CleanUp = cmp.Or(out.CleanUp, p.CleanUp)
+		if left := p.CleanUp; left != "" {
+			if in := p.context(); in != "" {
+				left = in + ": " + left
+			}
+			cleanUps = append(cleanUps, left)
+		}
 		unfinished = unfinished || p.Result == Unfinished
-		if p.Setup == nil {
+		if p.Setup == nil || p.context() != parts[0].context() {
 			out.Setup = nil
 		}
 	}
+	out.CleanUp = strings.Join(slices.Compact(cleanUps), "; ")
 	out.sort()
 	out.count()
 	if unfinished {
 		out.Result = Unfinished
 	}
 	return out
+}
+
+// context is that of the part of a run, "" where the run has no other.
+func (r Report) context() string {
+	if len(r.Claims) == 0 {
+		return ""
+	}
+	return r.Claims[0].Context
 }
 
 // count sets the summary and the result from the claims.

@@ -13,7 +13,8 @@
     const verdicts = data.getAll("verdict");
     const words = data.get("text").toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = (claim) => verdicts.includes(claim.dataset.verdict) &&
-      ["level", "path", "column"].every((name) => !data.get(name) || data.get(name) === claim.dataset[name]) &&
+      ["level", "path"].every((name) => !data.get(name) || data.get(name) === claim.dataset[name]) &&
+      (!data.get("column") || claim.dataset.columns.split("\n").includes(data.get("column"))) &&
       words.every((word) => text(claim).includes(word));
     let n = 0;
     for (const claim of claims) {

@@ -24,6 +24,12 @@ func (r Report) WriteTable(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	if len(r.Contexts()) > 0 {
+		_, _ = fmt.Fprintln(out)
+	}
+	if err := r.WriteContexts(out); err != nil {
+		return err
+	}
 	lines := []string{"", r.headline(), r.about()}
 	if r.Setup != nil {
 		lines = append(lines, r.Setup.Stage+": "+oneLineOf(clean(r.Setup.Message)))
