@@ -42,6 +42,9 @@ var run struct {
 	forget func() error
 	// pulls is never nil during specs.
 	pulls pulls
+	// yield gives up the namespace that was there, which one run has at a time; nil
+	// where it has none.
+	yield func()
 	// cleared is whether what the run made is gone.
 	cleared bool
 }
@@ -149,7 +152,11 @@ var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	given := handover{Run: id, Clusters: clusters}
 	if len(clusters) > 0 {
 		// A kubeconfig that cannot be used is what each spec has to tell.
-		if _, client, err := connect(clusters[0]); err == nil {
+		if config, client, err := connect(clusters[0]); err == nil {
+			if run.options.Namespace != "" {
+				run.yield, err = lockIn(ctx, config, "namespace", run.options.Namespace)
+				require(err, "waiting for other runs in the namespace")
+			}
 			if given.Namespace, err = shareNamespace(ctx, run.options, client, id); err != nil {
 				given.Unshared = probe.Redact(err.Error())
 			}
@@ -227,6 +234,9 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 	}
 	if run.release != nil {
 		require(run.release(whole), "removing what the run made")
+	}
+	if run.yield != nil {
+		run.yield()
 	}
 	run.cleared = true
 }, ginkgo.NodeTimeout(tearDownTimeout), ginkgo.GracePeriod(tearDownTimeout))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -159,6 +160,8 @@ func (p *preflight) look(ctx context.Context) Findings {
 		f.List = []Finding{unseen(checkRights, err), machine}
 		return f
 	}
+	// Of many clusters none is to keep a connection that nobody needs.
+	defer utilnet.CloseIdleConnectionsFor(p.http.Transport)
 	var (
 		wait                       sync.WaitGroup
 		rights, tool, left, faults []Finding
@@ -212,6 +215,10 @@ type counting struct {
 	throttled *atomic.Int64
 }
 
+// WrappedRoundTripper returns the transport below.
+func (c counting) WrappedRoundTripper() http.RoundTripper { return c.next }
+
+// RoundTrip counts.
 func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := c.next.RoundTrip(r)
 	if err == nil && response.StatusCode == http.StatusTooManyRequests {

@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -248,7 +250,13 @@ func describe(ctx context.Context, ref *cluster.Ref) error {
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	http, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	// Of many clusters none is to keep a connection that nobody needs.
+	defer utilnet.CloseIdleConnectionsFor(http.Transport)
+	client, err := kubernetes.NewForConfigAndClient(config, http)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
