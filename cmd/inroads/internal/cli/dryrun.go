@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -70,15 +71,24 @@ func (c plannedCluster) describe() string {
 // needs is what the claim needs, beside the cluster's topology.
 func (row claimRow) needs() string { return cmp.Or(join(row.Needs), "–") }
 
+// again is whether the claims of the cluster are those of the one before, and are
+// listed with the last of such clusters.
+func (p plan) again(i int) bool {
+	return i > 0 && slices.EqualFunc(p.Clusters[i-1].Claims, p.Clusters[i].Claims, func(a, b claimRow) bool { return a.ID == b.ID })
+}
+
 func (p plan) write(out io.Writer, format string) error {
 	switch format {
 	case formatTable:
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for i, c := range p.Clusters {
-			if i > 0 {
+			if i > 0 && !p.again(i) {
 				fmt.Fprintln(w)
 			}
 			fmt.Fprintln(w, c.describe())
+			if i+1 < len(p.Clusters) && p.again(i+1) {
+				continue
+			}
 			fmt.Fprintln(w, "CLAIM\tLEVEL\tPATH\tNEEDS\tEXPECTED\tSENTENCE")
 			for _, row := range c.Claims {
 				fmt.Fprintln(w, strings.Join([]string{string(row.ID), string(row.Level), string(row.Path), row.needs(), string(row.Expect), row.Sentence}, "\t"))
@@ -89,7 +99,11 @@ func (p plan) write(out io.Writer, format string) error {
 		}
 		return w.Flush()
 	case formatMarkdown:
-		for _, c := range p.Clusters {
+		for i, c := range p.Clusters {
+			if i+1 < len(p.Clusters) && p.again(i+1) {
+				fmt.Fprintf(out, "%s\n\n", c.describe())
+				continue
+			}
 			var rows [][]string
 			for _, row := range c.Claims {
 				rows = append(rows, []string{"`" + string(row.ID) + "`", string(row.Level), string(row.Path), row.needs(), string(row.Expect), row.Sentence})

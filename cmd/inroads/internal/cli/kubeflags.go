@@ -80,20 +80,11 @@ func (t *requestTimeout) Type() string { return "duration" }
 // contexts returns the names of the contexts in the kubeconfig, sorted; "" means
 // what kubectl would read. It is for completion: what cannot be read has none.
 func contexts(kubeconfig string) []string {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath, rules.WarnIfAllMissing = kubeconfig, false
-	config, err := rules.Load()
+	_, names, err := loadContexts(kubeconfig)
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for name := range config.Contexts {
-		if !strings.ContainsAny(name, "\n\t") {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return slices.DeleteFunc(names, func(name string) bool { return strings.ContainsAny(name, "\n\t") })
 }
 
 // kubectlFlags are the flags that give kubectl the same context and caller. The

@@ -64,10 +64,12 @@ has the claims alone, or with --advice those sentences alone.`,
 	return cmd
 }
 
-// column is what a run said of the claims on one topology and with one kubectl.
+// column is what a run said of the claims on one topology or in one context, and with
+// one kubectl.
 type column struct {
-	// name is "verdict" where there is one column.
+	// name is "verdict" where there is one column, and head what is over it.
 	name     string
+	head     string
 	verdicts map[catalog.ID]catalog.Verdict
 }
 
@@ -82,16 +84,20 @@ func verdictsOf(artifacts string) ([]column, error) {
 	}
 	columns := []column{}
 	for _, c := range report.Claims {
-		name := strings.TrimSpace(string(c.Topology) + " " + c.Kubectl)
+		name := strings.Join(slices.DeleteFunc([]string{string(c.Topology), c.Context, c.Kubectl}, func(s string) bool { return s == "" }), " ")
 		i := slices.IndexFunc(columns, func(of column) bool { return of.name == name })
 		if i < 0 {
 			i = len(columns)
-			columns = append(columns, column{name, map[catalog.ID]catalog.Verdict{}})
+			head := name
+			if c.Context == "" {
+				head = strings.ToUpper(name)
+			}
+			columns = append(columns, column{name, head, map[catalog.ID]catalog.Verdict{}})
 		}
 		columns[i].verdicts[c.ID] = c.Verdict
 	}
 	if len(columns) == 1 {
-		columns[0].name = "verdict"
+		columns[0].name, columns[0].head = "verdict", "VERDICT"
 	}
 	return columns, nil
 }
@@ -106,7 +112,7 @@ func writeClaims(out io.Writer, claims []catalog.Claim, format string, columns [
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		head := []string{"CLAIM", "LEVEL", "PATH", "EXPECTED", "SENTENCE"}
 		for i, of := range columns {
-			head = slices.Insert(head, 1+i, strings.ToUpper(of.name))
+			head = slices.Insert(head, 1+i, of.head)
 		}
 		fmt.Fprintln(w, strings.Join(head, "\t"))
 		for _, c := range claims {
@@ -233,7 +239,7 @@ type claimRow struct {
 }
 
 type verdictRow struct {
-	// Of is the topology and the kubectl, where the run had several.
+	// Of is the topology, the context and the kubectl, where the run had several.
 	Of      string          `json:"of"`
 	Verdict catalog.Verdict `json:"verdict"`
 }

@@ -55,7 +55,7 @@ func (r *runner) summaryTo() io.Writer {
 // began hears that the spec of a claim begins.
 func (r *runner) began(e reports.Event) {
 	if r.screen != nil {
-		r.screen.hear(e)
+		r.screen.hear(r.meta.Context, e)
 	}
 }
 

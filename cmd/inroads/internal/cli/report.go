@@ -73,7 +73,7 @@ func newReportDiff(s Streams) *cobra.Command {
 		Use:   "diff BEFORE AFTER",
 		Short: "Tell what a run says otherwise than an earlier one",
 		Long: `Tell what the report AFTER says otherwise than the report BEFORE, each an artifacts
-folder or a report.json. Claims are matched by id, topology and kubectl.
+folder or a report.json. Claims are matched by id, topology, context and kubectl.
 
 A regression is a claim that is disproven and was not, or that was proven and is
 not any more: skipped, not applicable or inconclusive. A claim that is gone is

@@ -48,6 +48,7 @@ func newRun(s Streams) *cobra.Command {
 		},
 	}
 	var sel selection
+	var several contextChoice
 	var dryRun, quiet bool
 	var kubectls []string
 	cmd := &cobra.Command{
@@ -57,6 +58,11 @@ func newRun(s Streams) *cobra.Command {
 made with kind for this run and removed after it. The reports are in the artifacts
 folder however the run ends: report.html to read, report.md for the summary of a
 CI job, report.json for programs and junit.xml for CI.
+
+With --contexts or --all-contexts the clusters of several contexts of the kubeconfig
+are proven side by side, and the reports have a column for each. All are looked at
+first, so that a cluster which does not answer is told within seconds and holds up
+no other. The exit code is the worst of all.
 
 On a terminal the progress is a table that is redrawn in place; elsewhere, in CI and
 with TERM=dumb, it is a line for each verdict. NO_COLOR is heeded.
@@ -71,6 +77,8 @@ Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
   inroads run --profile page                           # on every topology of the page
   inroads run --kubeconfig k --context staging
   inroads run --context staging --as jane --as-group devs
+  inroads run --contexts staging,prod --no-pods
+  inroads run --all-contexts --parallel-contexts 8
   inroads run --context staging --budget 60s --fail-fast
   inroads run --label area:token --skip-label needs:browser
   inroads run --match 'load balancer' --dry-run
@@ -79,6 +87,10 @@ Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := sel.apply(&r.options); err != nil {
+				return err
+			}
+			var err error
+			if r.contexts, err = several.choose(cmd, &r.options); err != nil {
 				return err
 			}
 			if err := errors.Join(r.check(cmd), r.limits.check()); err != nil {
@@ -93,7 +105,6 @@ Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
 			if dryRun {
 				return r.plan().write(s.Out, r.format)
 			}
-			var err error
 			if r.kubectls, err = findKubectls(cmd.Context(), kubectls); err != nil {
 				return err
 			}
@@ -103,9 +114,11 @@ Exit codes: 0 every claim that ran is proven, 1 one is disproven, 2 usage,
 	sel.bind(cmd, ProfileCore)
 	o, f := &r.options, cmd.Flags()
 	bindCluster(cmd, o)
+	several.bind(cmd, o)
 	bindReach(cmd, o)
 	bindKind(cmd, o)
-	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side")
+	f.IntVar(&r.procs, "procs", min(maxProcs, 2*runtime.NumCPU()), "processes that run specs side by side; several contexts have them between them, but one each at least")
+	f.IntVar(&r.abreast, flagAbreast, harness.Room(), "clusters of several contexts that are proven side by side")
 	f.StringArrayVar(&kubectls, "kubectl", nil, "the kubectl under test; given several times, all is proven with each (default the node image's, or the one in PATH)")
 	f.StringVar(&o.Artifacts, "artifacts", harness.DefaultArtifacts, "folder of the reports")
 	bindImages(cmd, o)
@@ -159,6 +172,12 @@ type runner struct {
 	// limits end the run early; nil sets none.
 	limits *limits
 	presentation
+	// contexts are those of the clusters that are there, none for that of the options;
+	// abreast is how many of them are proven at a time.
+	contexts []string
+	abreast  int
+	// report takes the report of the leg's part with one of the kubectls.
+	report func(kubectl int, one reports.Report)
 	// kubectls are those under test, at least one.
 	kubectls []kubectl
 	// name is what the lines about a part of the run begin with, or "".
@@ -196,6 +215,12 @@ func (r *runner) check(cmd *cobra.Command) error {
 	}
 	if r.procs < 1 {
 		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")
+	}
+	if r.abreast < 1 {
+		return usage(fmt.Sprintf("--%s is %d", flagAbreast, r.abreast), "give 1 or more")
+	}
+	if cmd.Flags().Changed(flagAbreast) && r.contexts == nil {
+		return usage(fmt.Sprintf("--%s is of several contexts", flagAbreast), "choose them with --contexts or --all-contexts")
 	}
 	for _, path := range []*string{&o.Kubeconfig, &o.KindConfig, &o.Artifacts} {
 		if *path == "" {
@@ -249,9 +274,7 @@ func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
 func (r *runner) provide(ctx context.Context) (func(context.Context) error, error) {
 	refs, release, err := r.provision(ctx, r.options, r.lines())
 	r.options.Clusters = refs
-	started := r.meta.Started
-	r.meta = r.options.Meta(refs)
-	r.meta.Started = started
+	r.meta.Clusters = r.options.Meta(refs).Clusters
 	return release, err
 }
 
@@ -284,7 +307,7 @@ func (r *runner) prove(ctx context.Context) reports.Report {
 	report, loadErr := reports.Load(r.options.Artifacts)
 	if loadErr == nil && report.Result != reports.Unfinished {
 		for i := range report.Claims {
-			report.Claims[i].Kubectl = r.meta.Kubectl
+			report.Claims[i].Context, report.Claims[i].Kubectl = r.meta.Context, r.meta.Kubectl
 		}
 		return report
 	}
@@ -311,10 +334,6 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	}
 	claims := len(r.options.Selected())
 	procs := min(r.procs, claims)
-	if r.name != "" {
-		// In this process a suite could be run once.
-		procs = max(procs, 2)
-	}
 	r.progress("specs: proving %d claims, %d at a time%s", claims, procs, r.limits.order())
 	dir, remove, err := newWorkDir()
 	if err != nil {
@@ -341,6 +360,8 @@ func (r *runner) runSpecs(ctx context.Context) (err error) {
 	}
 	return r.specs(ctx, parallel.Options{
 		Procs: procs,
+		// In this process a suite could be run once.
+		Apart: r.name != "",
 		Dir:   dir,
 		Env:   append([]string{environ, reports.EnvEvents + "=" + events.path}, r.env...),
 		Log:   out,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,8 +21,9 @@ import (
 // tick is how often the table is drawn again while nothing happens, for its times.
 const tick = time.Second
 
-// screen keeps a table of the paths below what a run prints on a terminal, and
-// draws it again in place. What is written to it stays above the table.
+// screen keeps a table of the paths, or of the contexts where the run has several,
+// below what a run prints on a terminal, and draws it again in place. What is
+// written to it stays above the table.
 type screen struct {
 	out io.Writer
 	// size returns the terminal's columns and lines.
@@ -31,7 +33,10 @@ type screen struct {
 
 	mu    sync.Mutex
 	began time.Time
-	rows  []*pathRow
+	// head names what the rows are of, in the order of which they are.
+	head  string
+	order []string
+	rows  []*row
 	// drawn are the widths of the lines of the table that is on the screen.
 	drawn []int
 	// retired is whether nothing is drawn any more.
@@ -39,15 +44,15 @@ type screen struct {
 	stop    func()
 }
 
-// pathRow counts the claims of one path.
-type pathRow struct {
-	path                               catalog.PathID
+// row counts the claims of one path or one context.
+type row struct {
+	name                               string
 	of, running, proven, broken, other int
 	// first is when the first of its claims began, and last when one ended last.
 	first, last time.Time
 }
 
-func (p *pathRow) left() int { return max(0, p.of-p.proven-p.broken-p.other-p.running) }
+func (p *row) left() int { return max(0, p.of-p.proven-p.broken-p.other-p.running) }
 
 // newScreen returns the screen of the terminal that out is, or nil: where out is
 // no terminal, cannot move its cursor or is a CI system's.
@@ -76,9 +81,12 @@ func newScreen(out io.Writer, getenv func(string) string) *screen {
 // begin shows the table of the claims, until ctx ends or end is called.
 func (s *screen) begin(ctx context.Context, claims []reports.Claim) {
 	s.mu.Lock()
-	s.began = s.now()
+	s.began, s.head, s.order = s.now(), headPath, pathIDs()
+	if contexts := reports.ContextsOf(claims); len(contexts) > 0 {
+		s.head, s.order = headContext, contexts
+	}
 	for _, c := range claims {
-		s.row(c.Path).of++
+		s.row(cmp.Or(c.Context, string(c.Path))).of++
 	}
 	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
@@ -114,50 +122,50 @@ func (s *screen) retire() {
 	s.retired, s.drawn = true, nil
 }
 
-// row returns that of the path, which it makes. The rows are in the order of the
-// documentation.
-func (s *screen) row(path catalog.PathID) *pathRow {
+// row returns that of the path or the context, which it makes. The rows are in the
+// order of the documentation, or of the contexts.
+func (s *screen) row(name string) *row {
 	for _, r := range s.rows {
-		if r.path == path {
+		if r.name == name {
 			return r
 		}
 	}
-	r := &pathRow{path: path}
+	r := &row{name: name}
 	s.rows = append(s.rows, r)
-	order := pathIDs()
-	slices.SortStableFunc(s.rows, func(a, b *pathRow) int {
-		return slices.Index(order, string(a.path)) - slices.Index(order, string(b.path))
+	slices.SortStableFunc(s.rows, func(a, b *row) int {
+		return slices.Index(s.order, a.name) - slices.Index(s.order, b.name)
 	})
 	return r
 }
 
-// hear counts the event.
-func (s *screen) hear(e reports.Event) {
-	claim, err := catalog.Lookup(e.Claim)
-	if err != nil {
-		return
-	}
+// hear counts the events, which are of the context where the run has several.
+func (s *screen) hear(context string, events ...reports.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.row(claim.Path)
-	now := s.now()
-	if r.first.IsZero() {
-		r.first = now
+	for _, e := range events {
+		if claim, err := catalog.Lookup(e.Claim); err == nil {
+			s.row(cmp.Or(context, string(claim.Path))).count(e, s.now())
+		}
+	}
+	_ = s.redraw("")
+}
+
+func (p *row) count(e reports.Event, now time.Time) {
+	if p.first.IsZero() {
+		p.first = now
 	}
 	switch {
 	case e.Started:
-		r.running++
-		_ = s.redraw("")
+		p.running++
 		return
 	case e.Verdict == catalog.Proven:
-		r.proven++
+		p.proven++
 	case e.Verdict == catalog.Disproven:
-		r.broken++
+		p.broken++
 	default:
-		r.other++
+		p.other++
 	}
-	r.running, r.last = max(0, r.running-1), now
-	_ = s.redraw("")
+	p.running, p.last = max(0, p.running-1), now
 }
 
 // Write prints whole lines above the table.
@@ -257,6 +265,12 @@ func (l tableLine) clip(width int) tableLine {
 	return out
 }
 
+// The heads of the first column.
+const (
+	headPath    = "PATH"
+	headContext = "CONTEXT"
+)
+
 const (
 	// numberWidth is that of a column of numbers with the space before it.
 	numberWidth = 9
@@ -283,16 +297,16 @@ func (s *screen) table(width, height int) []tableLine {
 	if width < narrow || room < 1 {
 		return []tableLine{sums.clip(width)}
 	}
-	name := len("PATH")
+	name := len(s.head)
 	for _, r := range s.rows {
-		name = max(name, len(r.path))
+		name = max(name, utf8.RuneCountInString(r.name))
 	}
 	name = min(name, width-4*numberWidth)
-	if name < len("PATH") {
+	if name < len(s.head) {
 		return []tableLine{sums.clip(width)}
 	}
 	timed := name+6*numberWidth <= width
-	head := fmt.Sprintf("%-*s%*s%*s%*s%*s", name, "PATH", numberWidth, "RUNNING", numberWidth, "PROVEN", numberWidth, "BROKEN", numberWidth, "LEFT")
+	head := fmt.Sprintf("%-*s%*s%*s%*s%*s", name, s.head, numberWidth, "RUNNING", numberWidth, "PROVEN", numberWidth, "BROKEN", numberWidth, "LEFT")
 	if timed {
 		head += fmt.Sprintf("%*s%*s", numberWidth, "OTHER", numberWidth, "TIME")
 	}
@@ -308,11 +322,11 @@ func (s *screen) table(width, height int) []tableLine {
 
 // shown returns the rows that there is room for, in their order: those where
 // something is broken or runs come before those that have something left.
-func (s *screen) shown(room int) []*pathRow {
+func (s *screen) shown(room int) []*row {
 	if len(s.rows) <= room {
 		return s.rows
 	}
-	weight := func(r *pathRow) int {
+	weight := func(r *row) int {
 		switch {
 		case r.broken > 0:
 			return 0
@@ -324,18 +338,16 @@ func (s *screen) shown(room int) []*pathRow {
 		return 3
 	}
 	chosen := slices.Clone(s.rows)
-	slices.SortStableFunc(chosen, func(a, b *pathRow) int { return weight(a) - weight(b) })
+	slices.SortStableFunc(chosen, func(a, b *row) int { return weight(a) - weight(b) })
 	chosen = chosen[:room]
-	return slices.DeleteFunc(slices.Clone(s.rows), func(r *pathRow) bool { return !slices.Contains(chosen, r) })
+	return slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return !slices.Contains(chosen, r) })
 }
 
-func (p *pathRow) line(name int, timed bool, now time.Time) tableLine {
-	path := string(p.path)
-	if len(path) > name {
-		path = path[:name]
-	}
+func (p *row) line(name int, timed bool, now time.Time) tableLine {
+	text := []rune(p.name)
+	text = text[:min(len(text), name)]
 	line := tableLine{
-		{fmt.Sprintf("%-*s%*d", name, path, numberWidth, p.running), ""},
+		{fmt.Sprintf("%-*s%*d", name, string(text), numberWidth, p.running), ""},
 		{fmt.Sprintf("%*d", numberWidth, p.proven), colorIf(p.proven > 0, green)},
 		{fmt.Sprintf("%*d", numberWidth, p.broken), colorIf(p.broken > 0, red)},
 		{fmt.Sprintf("%*d", numberWidth, p.left()), ""},
@@ -362,7 +374,7 @@ func colorIf(is bool, color string) string {
 
 // sums is the last line of the table.
 func (s *screen) sums() tableLine {
-	var all pathRow
+	var all row
 	for _, r := range s.rows {
 		all.of += r.of
 		all.running += r.running

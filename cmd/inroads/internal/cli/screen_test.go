@@ -107,15 +107,15 @@ func TestScreenRedrawsInPlace(t *testing.T) {
 		t.Errorf("before there is a table it prints %q, error %v", out.String(), err)
 	}
 	s.begin(t.Context(), claimsOfPaths(t, "kubectl/first-access", "kubectl/needs-location", "aap/dns-name"))
-	s.hear(reports.Event{Claim: "kubectl/first-access", Started: true})
-	s.hear(reports.Event{Claim: "aap/dns-name", Started: true})
-	s.hear(reports.Event{Claim: "kubectl/first-access", Verdict: catalog.Proven})
+	s.hear("", reports.Event{Claim: "kubectl/first-access", Started: true})
+	s.hear("", reports.Event{Claim: "aap/dns-name", Started: true})
+	s.hear("", reports.Event{Claim: "kubectl/first-access", Verdict: catalog.Proven})
 	if _, err := io.WriteString(s, "a line of the run\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.hear(reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
-	s.hear(reports.Event{Claim: "kubectl/needs-location", Started: true})
-	s.hear(reports.Event{Claim: "no/such", Verdict: catalog.Proven})
+	s.hear("", reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
+	s.hear("", reports.Event{Claim: "kubectl/needs-location", Started: true})
+	s.hear("", reports.Event{Claim: "no/such", Verdict: catalog.Proven})
 	s.end()
 	want := strings.TrimSpace(`
 before the table
@@ -132,7 +132,7 @@ pod            0        0        1        0        0       0s
 	if _, err := io.WriteString(s, "after\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.hear(reports.Event{Claim: "kubectl/needs-location", Verdict: catalog.Proven})
+	s.hear("", reports.Event{Claim: "kubectl/needs-location", Verdict: catalog.Proven})
 	if got := show(); got != want+"\nafter" {
 		t.Errorf("the screen shows\n%s", got)
 	}
@@ -144,7 +144,7 @@ func TestScreenColors(t *testing.T) {
 	s := newTestScreen(&out, &width, &height)
 	s.color = true
 	s.begin(t.Context(), claimsOfPaths(t, "aap/dns-name"))
-	s.hear(reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
+	s.hear("", reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
 	s.end()
 	if !strings.Contains(out.String(), red) || strings.Contains(out.String(), green) {
 		t.Errorf("a broken path and none that is proven: %q", out.String())
@@ -163,7 +163,7 @@ func TestScreenFits(t *testing.T) {
 	s := newTestScreen(&out, &width, &height)
 	s.begin(t.Context(), claimsOfPaths(t, all...))
 	defer s.end()
-	s.hear(reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
+	s.hear("", reports.Event{Claim: "aap/dns-name", Verdict: catalog.Disproven})
 	for _, size := range [][2]int{{200, 60}, {80, 24}, {60, 24}, {41, 10}, {39, 24}, {80, 6}, {80, 4}, {80, 3}, {80, 1}, {10, 2}, {1, 1}, {0, 0}} {
 		width, height := size[0], size[1]
 		lines := s.table(width, height)

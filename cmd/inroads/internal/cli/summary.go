@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +28,11 @@ type tally struct {
 	told, of int
 }
 
-func (t *tally) next() (told, of int) {
+// add counts so many more.
+func (t *tally) add(n int) (told, of int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.told++
+	t.told += n
 	return t.told, t.of
 }
 
@@ -64,9 +66,9 @@ func (r *runner) progress(format string, args ...any) {
 
 // tell prints the verdict of one claim as soon as it is known.
 func (r *runner) tell(e reports.Event) {
-	told, of := r.tally.next()
+	told, of := r.tally.add(1)
 	if r.screen != nil {
-		r.screen.hear(e)
+		r.screen.hear(r.meta.Context, e)
 		if e.Verdict != catalog.Disproven && e.Verdict != catalog.Inconclusive {
 			return
 		}
@@ -82,15 +84,38 @@ func (r *runner) tell(e reports.Event) {
 	fmt.Fprintln(r.talk(), line)
 }
 
+// ended prints, in one line, what came of one of several contexts.
+func (r *runner) ended(one reports.Report) {
+	for _, c := range one.Contexts() {
+		r.progress("%s: %s in %s", c.Verdict, c.Counts(), one.Finished.Sub(one.Started).Round(time.Millisecond))
+	}
+}
+
+// untested prints, in one line, that the claims of a part of the run were not put to
+// the test, and why. Where the run has no other part its end says so.
+func (r *runner) untested(one reports.Report) {
+	n := len(one.Claims)
+	told, of := r.tally.add(n)
+	if r.name == "" || n == 0 {
+		return
+	}
+	if r.screen != nil {
+		var events []reports.Event
+		for _, c := range one.Claims {
+			events = append(events, reports.Event{Claim: c.ID, Verdict: c.Verdict})
+		}
+		r.screen.hear(r.meta.Context, events...)
+	}
+	c := one.Claims[0]
+	fmt.Fprintf(r.talk(), "[%*d/%d] %-*s %d claims on %s: %s\n", len(fmt.Sprint(of)), told, of, verdictWidth, c.Verdict, n, r.name, firstLine(c.Reason))
+}
+
 // conclude writes the report, prints what came of the run and returns how the
 // program ends. left says what the run could not remove of what it made, or is
 // "".
 func (r *runner) conclude(report reports.Report, left string) (failure error) {
 	report.Started, report.Finished = r.started.UTC().Round(time.Millisecond), r.now().UTC().Round(time.Millisecond)
 	report.CleanUp = cmp.Or(left, report.CleanUp)
-	if err := r.giveScripts(&report); err != nil {
-		return unable(err, "")
-	}
 	if err := reports.Write(r.options.Artifacts, report); err != nil {
 		return unable(err, "")
 	}
@@ -184,7 +209,7 @@ func exitCode(r reports.Report) int {
 		return ExitInconclusive
 	case r.Interrupted:
 		return ExitInterrupted
-	case s.Inconclusive > 0 || s.Proven == 0:
+	case s.Inconclusive > 0 || s.Proven == 0, slices.ContainsFunc(r.Contexts(), func(c reports.ContextResult) bool { return c.Summary.Proven == 0 }):
 		return ExitInconclusive
 	default:
 		return ExitProven
@@ -199,7 +224,11 @@ func (r *runner) summarize(report reports.Report) {
 	for _, line := range remarks(report.Claims, r.options.Artifacts) {
 		fmt.Fprintln(out, line)
 	}
+	contexts := report.Contexts()
 	for _, c := range report.Clusters {
+		if len(contexts) > 0 {
+			break // each is told below
+		}
 		fmt.Fprintf(out, "cluster: %s (%s), Kubernetes %s, %d nodes\n", c.Name, strings.TrimSpace(c.Provider+" "+special(c.Topology)), c.KubernetesVersion, c.Nodes)
 	}
 	took := report.Finished.Sub(report.Started).Round(time.Second)
@@ -212,6 +241,8 @@ func (r *runner) summarize(report reports.Report) {
 	if next := nextStep(report); next != "" {
 		fmt.Fprintln(out, "next: "+r.streams.own(next))
 	}
+	// Who cannot be written to has not seen the rest either.
+	_ = report.WriteContexts(out)
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", s.Proven, s.Disproven+s.Inconclusive, s.Skipped+s.NotApplicable)
 }
 
@@ -229,26 +260,17 @@ const manyAlike = 3
 // remarks returns a line for each claim of which there is more to say than that
 // it is proven.
 func remarks(claims []reports.Claim, artifacts string) []string {
-	type cause struct {
-		verdict catalog.Verdict
-		reason  string
-	}
-	alike := map[cause]int{}
-	for _, c := range claims {
-		alike[cause{c.Verdict, c.Reason}]++
-	}
 	var lines []string
-	for _, c := range claims {
-		why := cause{c.Verdict, c.Reason}
-		switch n := alike[why]; {
-		case c.Deviates:
-			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, c.Name(), oneLine(c.Deviation)))
-		case c.Verdict == catalog.Proven || n == 0:
-		case n >= manyAlike:
-			lines = append(lines, fmt.Sprintf("%-*s %d claims: %s%s", verdictWidth, c.Verdict, n, oneLine(c.Reason), repeating(c, artifacts)))
-			alike[why] = 0
-		default:
-			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, c.Name(), blame(c), indented(c.Reason)+repeating(c, artifacts)))
+	said := slices.DeleteFunc(slices.Clone(claims), func(c reports.Claim) bool { return c.Verdict == catalog.Proven && !c.Deviates })
+	for _, alike := range reports.Alike(said, manyAlike) {
+		c, name := alike[0], alike[0].Name()
+		if len(alike) > 1 {
+			name = reports.Together(alike)
+		}
+		if c.Deviates {
+			lines = append(lines, fmt.Sprintf("%-*s %s: documentation deviates: %s", verdictWidth, c.Verdict, name, oneLine(c.Deviation)))
+		} else {
+			lines = append(lines, fmt.Sprintf("%-*s %s%s: %s", verdictWidth, c.Verdict, name, blame(c), indented(c.Reason)+repeating(c, artifacts)))
 		}
 	}
 	return lines

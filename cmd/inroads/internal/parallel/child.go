@@ -24,6 +24,9 @@ const (
 	roleWorker = "worker"
 )
 
+// workerFlags are what a worker is told that nobody else tells how to run.
+var workerFlags = []string{"--ginkgo.no-color", "--ginkgo.v"}
+
 // Child does the work of a process that Run started, and returns its exit code
 // and true. In any other process it returns false at once. It must be called
 // before the program looks at its arguments.

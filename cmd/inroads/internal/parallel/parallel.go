@@ -26,10 +26,13 @@ type Suite func(ginkgo.GinkgoTestingT) bool
 // Options are how to run a suite.
 type Options struct {
 	// Procs is the number of processes that run specs. One or less means this
-	// process alone.
+	// process alone, unless Apart.
 	Procs int
+	// Apart has a single process be another one than this: a process can run a suite
+	// once.
+	Apart bool
 	// Dir is an empty folder for what the processes share. It is not needed for
-	// one process.
+	// this process alone.
 	Dir string
 	// Env is what the processes get beside this process's environment.
 	Env []string
@@ -56,11 +59,11 @@ const (
 // With one process the suite runs in this one, where Ginkgo takes SIGINT and
 // SIGTERM by itself, and a suite can be run once.
 func Run(ctx context.Context, o Options, suite Suite) error {
-	if o.Procs <= 1 {
+	if o.Procs <= 1 && !o.Apart {
 		return runHere(o, suite)
 	}
 	if err := runThere(ctx, o); err != nil {
-		return fmt.Errorf("running %d processes: %w", o.Procs, err)
+		return fmt.Errorf("running %d processes: %w", max(1, o.Procs), err)
 	}
 	return nil
 }
@@ -86,14 +89,17 @@ func runHere(o Options, suite Suite) error {
 }
 
 // runThere runs the suite in o.Procs workers below a process of its own, which
-// is this binary as Ginkgo's command line.
+// is this binary as Ginkgo's command line. A single worker needs nobody above it.
 func runThere(ctx context.Context, o Options) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	// Ginkgo runs a precompiled suite only under a name that ends in .test.
-	if err := os.Symlink(self, filepath.Join(o.Dir, binaryName)); err != nil {
+	role, args := roleGinkgo, []string(nil)
+	if o.Procs <= 1 {
+		role, args = roleWorker, workerFlags
+	} else if err := os.Symlink(self, filepath.Join(o.Dir, binaryName)); err != nil {
+		// Ginkgo runs a precompiled suite only under a name that ends in .test.
 		return err
 	}
 	stop, err := newStopper(filepath.Join(o.Dir, stopName))
@@ -106,9 +112,9 @@ func runThere(ctx context.Context, o Options) error {
 		return err
 	}
 	// Not CommandContext: the workers have to clean up before they end.
-	cmd := exec.Command(self)
+	cmd := exec.Command(self, args...)
 	cmd.Env = append(append(os.Environ(), o.Env...),
-		envRole+"="+roleGinkgo, envDir+"="+o.Dir, envWorkDir+"="+cwd, envProcs+"="+strconv.Itoa(o.Procs))
+		envRole+"="+role, envDir+"="+o.Dir, envWorkDir+"="+cwd, envProcs+"="+strconv.Itoa(o.Procs))
 	cmd.Stdout, cmd.Stderr = o.Log, o.Log
 	cmd.WaitDelay = outputTime
 	// In a group of their own, a Ctrl-C on the terminal reaches them through
