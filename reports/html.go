@@ -147,7 +147,7 @@ type stepView struct {
 func (r Report) HTML() ([]byte, error) {
 	p := page{
 		assets: newAssets(pageStyle+reportStyle, reportScript),
-		Title: ToolName + ": " + r.Documentation.Title, Headline: r.headline(), Verdict: r.worst(), Columns: r.columns(), Contexts: r.Contexts(),
+		Title:  ToolName + ": " + r.Documentation.Title, Headline: r.headline(), Verdict: r.worst(), Columns: r.columns(), Contexts: r.Contexts(),
 	}
 	r.Claims = anchored(r.Claims)
 	p.Report = r
