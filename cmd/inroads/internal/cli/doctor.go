@@ -174,6 +174,11 @@ func examineContexts(ctx context.Context, out io.Writer, o harness.Options, cont
 // writeContexts prints a row for each context and each warning about it.
 func writeContexts(out io.Writer, format string, found []contextFindings) error {
 	var rows [][]string
+	// What is of this machine is told once.
+	machine := harness.Leftovers()
+	if machine.Severity == harness.Warning {
+		rows = append(rows, []string{"–", string(machine.Severity), "", machine.Check + ": " + machine.String()})
+	}
 	for _, f := range found {
 		state := string(harness.Fine)
 		if step, broken := f.Broken(); broken {
@@ -181,7 +186,7 @@ func writeContexts(out io.Writer, format string, found []contextFindings) error 
 		}
 		rows = append(rows, []string{f.Context, state, f.Took.String(), f.Summary()})
 		for _, one := range f.List {
-			if one.Severity == harness.Warning {
+			if one.Severity == harness.Warning && one.String() != machine.String() {
 				rows = append(rows, []string{f.Context, string(one.Severity), "", one.Check + ": " + one.String()})
 			}
 		}
