@@ -90,6 +90,7 @@ var layers = []layer{
 	{"framework/cluster", []string{"framework/cluster", "framework/poll", "framework/probe", "framework/catalog", "fixtures"}},
 	{"framework/fault", []string{"framework/fault", "fixtures", "framework/access", "framework/cluster", "framework/poll", "framework/probe", "framework/catalog"}},
 	{"framework/harness", []string{"framework", "reports", "fixtures"}},
+	{"reports/plot", nil},
 	{"reports", []string{"framework/probe", "framework/catalog"}},
 	{"suites", []string{"suites", "framework", "fixtures"}},
 	{"cmd", []string{"cmd", "suites", "framework", "reports"}},
