@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -28,19 +29,34 @@ type Container struct {
 // Exec runs a command in the container. A Result with an Err means that the
 // way into the container broke, which says nothing about what was to be proven.
 func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, command ...string) Result {
+	var stdout bytes.Buffer
+	r := c.stream(ctx, cfg, client, nil, &stdout, command...)
+	r.Stdout = stdout.String()
+	probe.KnownSecrets().Learn(r.Stdout)
+	return r
+}
+
+// Talk is Script with a standard input, and a standard output that goes to the
+// writer as it comes. It returns when the script has ended or ctx does.
+func (c Container) Talk(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, stdin io.Reader, stdout io.Writer, script string) Result {
+	return c.stream(ctx, cfg, client, stdin, stdout, shell(script)...)
+}
+
+// stream runs a command in the container, whose standard input is empty where stdin
+// is nil.
+func (c Container) stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, stdin io.Reader, stdout io.Writer, command ...string) Result {
 	r := c.asked(command...)
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
-		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdin: stdin != nil, Stdout: true, Stderr: true}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(cfg, "GET", req.URL().String())
 	if err != nil {
 		r.Err = fmt.Errorf("preparing %s: %w", r.Command, err)
 		return r
 	}
-	var stdout, stderr bytes.Buffer
+	var stderr bytes.Buffer
 	start := time.Now()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})
-	r.Duration, r.Stdout, r.Stderr = time.Since(start), stdout.String(), stderr.String()
-	probe.KnownSecrets().Learn(r.Stdout)
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: &stderr})
+	r.Duration, r.Stderr = time.Since(start), stderr.String()
 	var exit utilexec.CodeExitError
 	switch {
 	case err == nil:

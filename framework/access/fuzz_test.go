@@ -97,7 +97,7 @@ func FuzzServing(f *testing.F) {
 		if addr == "" || strings.ContainsFunc(addr, unicode.IsControl) {
 			t.Errorf("%q is nowhere", addr)
 		}
-		if u := (&KubectlProxy{Addr: addr}).URL("/api"); !strings.HasPrefix(u, "http://") {
+		if u := (&KubectlProxy{listening{Addr: addr}}).URL("/api"); !strings.HasPrefix(u, "http://") {
 			t.Errorf("%q is no URL", u)
 		}
 	})

@@ -92,6 +92,11 @@ func PlainClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}}
 }
 
+// KeepingClient is PlainClient with as many connections that are kept.
+func KeepingClient(connections int) *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}}
+}
+
 // APIClient returns a client that authenticates to the API server of cfg, and
 // the address of that server without a trailing slash.
 func APIClient(cfg *rest.Config) (*http.Client, string, error) {
