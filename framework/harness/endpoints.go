@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // endpointTime is how long a Service has to list the ready pods that it
@@ -23,9 +24,13 @@ const endpointTime = 30 * time.Second
 // asserts on: the pods of a Service that a spec made are ready before. For a
 // Service that selects fewer pods it does not wait.
 func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) error {
+	return waitEndpoints(ctx, e.Client, svc, n)
+}
+
+func waitEndpoints(ctx context.Context, client kubernetes.Interface, svc *corev1.Service, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, endpointTime)
 	defer cancel()
-	pods, err := e.Client.CoreV1().Pods(svc.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(svc.Spec.Selector).String()})
+	pods, err := client.CoreV1().Pods(svc.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(svc.Spec.Selector).String()})
 	switch {
 	case err != nil:
 		return fmt.Errorf("listing the pods of Service %q: %w", svc.Name, err)
@@ -35,7 +40,7 @@ func (e *Env) WaitEndpoints(ctx context.Context, svc *corev1.Service, n int) err
 	n *= max(1, len(svc.Spec.IPFamilies))
 	selector := labels.Set{discoveryv1.LabelServiceName: svc.Name}.String()
 	ready := map[string]int{}
-	err = watchUntil(ctx, e.Client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
+	err = watchUntil(ctx, client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
 		&discoveryv1.EndpointSlice{}, func(ev watch.Event) bool {
 			slice, ok := ev.Object.(*discoveryv1.EndpointSlice)
 			if !ok {

@@ -148,7 +148,8 @@ var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	clusters, err := provide(ctx)
 	require(err, "preparing the clusters")
 	id := rand.String(runIDLength)
-	require(noteNamespaces(clusters, id), "noting what the run will create")
+	run.forget, err = noteNamespaces(run.options, clusters, id)
+	require(err, "noting what the run will create")
 	given := handover{Run: id, Clusters: clusters}
 	if len(clusters) > 0 {
 		// A kubeconfig that cannot be used is what each spec has to tell.
@@ -189,20 +190,19 @@ func provide(ctx context.Context) ([]cluster.Ref, error) {
 }
 
 // noteNamespaces tells the ledger of what the run will create in a cluster that
-// outlives it, which is to be left as it was found.
-func noteNamespaces(clusters []cluster.Ref, id string) error {
-	o := run.options
+// outlives it, which is to be left as it was found. What it returns takes that back,
+// nil where there is nothing to tell.
+func noteNamespaces(o Options, clusters []cluster.Ref, id string) (forget func() error, err error) {
 	// In a namespace that is there the objects themselves are noted.
 	if len(clusters) == 0 || !o.Existing() && !o.Keep || o.Namespace != "" && !o.ClusterScoped {
-		return nil
+		return nil, nil
 	}
 	l, _, err := openLedger()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	entry, err := cluster.NoteNamespaces(l, o.lasting(clusters[0]), id)
-	run.forget = func() error { return l.Done(entry) }
-	return err
+	return func() error { return l.Done(entry) }, err
 }
 
 // lasting is the cluster as sweep finds it, which has to outlive the run, as a

@@ -95,8 +95,12 @@ func (e *Env) NewNamespace(ctx context.Context) string {
 
 func (e *Env) waitServiceAccount(ctx context.Context, namespace string) {
 	ginkgo.GinkgoHelper()
-	e.Require(waitFor(ctx, e.Client.CoreV1().ServiceAccounts(namespace), defaultServiceAccount, &corev1.ServiceAccount{},
-		func(*corev1.ServiceAccount) (bool, string) { return true, "" }), "waiting for the default ServiceAccount")
+	e.Require(waitServiceAccount(ctx, e.Client, namespace), "waiting for the default ServiceAccount")
+}
+
+func waitServiceAccount(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	return waitFor(ctx, client.CoreV1().ServiceAccounts(namespace), defaultServiceAccount, &corev1.ServiceAccount{},
+		func(*corev1.ServiceAccount) (bool, string) { return true, "" })
 }
 
 func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {

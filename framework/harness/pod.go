@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/cluster"
 )
 
 const (
@@ -26,21 +27,27 @@ const (
 
 // ClientPod returns a pod whose one container has sh, curl, wget and kubectl and
 // waits to be told what to run. Change it before RunPod as the claim needs.
-func (e *Env) ClientPod(name string) *corev1.Pod {
+func (e *Env) ClientPod(name string) *corev1.Pod { return clientPod(e.Cluster.Images, name) }
+
+func clientPod(images cluster.Images, name string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{LabelManagedBy: ManagedBy}},
 		Spec: corev1.PodSpec{
 			SecurityContext: restrictedPod(), RestartPolicy: corev1.RestartPolicyNever,
 			TerminationGracePeriodSeconds: new(int64),
-			Containers:                    []corev1.Container{e.ClientContainer(clientContainer, "sleep", "3600")},
+			Containers:                    []corev1.Container{callingContainer(images, clientContainer, "sleep", "3600")},
 		},
 	}
 }
 
 // ClientContainer returns a container of the client image that runs a command.
 func (e *Env) ClientContainer(name string, command ...string) corev1.Container {
+	return callingContainer(e.Cluster.Images, name, command...)
+}
+
+func callingContainer(images cluster.Images, name string, command ...string) corev1.Container {
 	return corev1.Container{
-		Name: name, Image: e.Cluster.Images.Client, ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: name, Image: images.Client, ImagePullPolicy: corev1.PullIfNotPresent,
 		Command: command, SecurityContext: restrictedContainer(),
 	}
 }
@@ -58,6 +65,10 @@ func (e *Env) LibraryContainer(name string, command ...string) corev1.Container 
 // answers /hostname with the name of the pod; it is ready once that port
 // answers.
 func (e *Env) ServerPod(name, app string, args ...string) *corev1.Pod {
+	return serverPod(e.Cluster.Images, name, app, args...)
+}
+
+func serverPod(images cluster.Images, name, app string, args ...string) *corev1.Pod {
 	var probe *corev1.Probe
 	if len(args) == 0 {
 		args = []string{"netexec", fmt.Sprintf("--http-port=%d", ServerPort)}
@@ -73,7 +84,7 @@ func (e *Env) ServerPod(name, app string, args ...string) *corev1.Pod {
 			TerminationGracePeriodSeconds: new(int64),
 			AutomountServiceAccountToken:  new(bool),
 			Containers: []corev1.Container{{
-				Name: serverContainer, Image: e.Cluster.Images.Server, ImagePullPolicy: corev1.PullIfNotPresent,
+				Name: serverContainer, Image: images.Server, ImagePullPolicy: corev1.PullIfNotPresent,
 				Args: args, SecurityContext: restrictedContainer(), ReadinessProbe: probe,
 			}},
 		},
@@ -83,6 +94,10 @@ func (e *Env) ServerPod(name, app string, args ...string) *corev1.Pod {
 // Service returns a Service of one unnamed port that selects the server pods of
 // an app.
 func (e *Env) Service(name, app string, ports ...corev1.ServicePort) *corev1.Service {
+	return service(name, app, ports...)
+}
+
+func service(name, app string, ports ...corev1.ServicePort) *corev1.Service {
 	if len(ports) == 0 {
 		ports = []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(ServerPort)}}
 	}

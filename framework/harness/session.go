@@ -83,7 +83,7 @@ func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*sessio
 	}
 	kubectl, err := findKubectl(o.Kubectl, s.ref.Kubectl)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.close())
 	}
 	link, err := access.LinkKubectl(filepath.Join(s.dir, "bin"), kubectl)
 	if err != nil {

@@ -42,20 +42,25 @@ type turn struct {
 func (e *Env) takeTurn() {
 	t := &turn{namespace: run.namespace, client: run.session.client, created: e.created}
 	if run.options.Namespace != "" {
-		e.created.keep = e.inLedger(t.namespace)
+		keep, err := run.options.objectLedger(e.Cluster, run.id, t.namespace, time.Now().Add(e.Claim.Bound()))
+		e.Require(err, "noting what the spec will create")
+		e.created.keep = keep
 	}
 	e.turn = t
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return t.removeAll(ctx) })
 }
 
-// inLedger returns what keeps the objects of the namespace in the ledger.
-func (e *Env) inLedger(namespace string) func([]*made) error {
-	ginkgo.GinkgoHelper()
+// objectLedger returns what keeps in the ledger the objects of a namespace that the
+// run creates until then.
+func (o Options) objectLedger(ref cluster.Ref, runID, namespace string, until time.Time) (func([]*made) error, error) {
 	l, _, err := openLedger()
-	e.Require(err, "noting what the spec will create")
-	until := time.Now().Add(e.Claim.Bound())
-	entry, err := cluster.ObjectsEntry(run.options.lasting(e.Cluster), run.id, until)
-	e.Require(err, "noting what the spec will create")
+	if err != nil {
+		return nil, err
+	}
+	entry, err := cluster.ObjectsEntry(o.lasting(ref), runID, until)
+	if err != nil {
+		return nil, err
+	}
 	return func(objects []*made) error {
 		var all []cluster.Object
 		for _, m := range objects {
@@ -64,7 +69,7 @@ func (e *Env) inLedger(namespace string) func([]*made) error {
 			}
 		}
 		return cluster.NoteObjects(l, &entry, all)
-	}
+	}, nil
 }
 
 // Leaves says that the spec has another program create the object, which is to go
@@ -134,6 +139,11 @@ func shareNamespace(ctx context.Context, o Options, client kubernetes.Interface,
 	if !o.shared() || o.Namespace != "" || !needed {
 		return o.Namespace, nil
 	}
+	return createNamespace(ctx, o, client, id)
+}
+
+// createNamespace makes the one namespace of a run.
+func createNamespace(ctx context.Context, o Options, client kubernetes.Interface, id string) (string, error) {
 	ns, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: "inroads-" + id, Labels: namespaceLabels(id, restricted),
 	}}, metav1.CreateOptions{})
