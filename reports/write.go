@@ -90,40 +90,40 @@ func Load(path string) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("reading the report: %w", err)
 	}
-	r, err := parse(raw)
+	r, err := parse[Report](raw, Kind)
 	if err != nil {
 		return Report{}, fmt.Errorf("reading the report %q: %w", path, err)
 	}
 	return r, nil
 }
 
-// parse reads the report, once it is known to be one.
-func parse(raw []byte) (Report, error) {
+// parse reads a report of the kind, once it is known to be one.
+func parse[T any](raw []byte, kind string) (T, error) {
+	var r, none T
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return Report{}, errors.New("it is empty")
+		return none, errors.New("it is empty")
 	}
 	var head struct{ APIVersion, Kind string }
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return Report{}, parseError(raw, err)
+		return none, parseError(raw, err)
 	}
 	if head.APIVersion == "" || head.Kind == "" {
-		return Report{}, fmt.Errorf("it is no report: it has no apiVersion and kind, which are %q and %q in one", APIVersion, Kind)
+		return none, fmt.Errorf("it is no report: it has no apiVersion and kind, which are %q and %q in one", APIVersion, kind)
 	}
 	group, version, _ := strings.Cut(head.APIVersion, "/")
 	ourGroup, ourVersion, _ := strings.Cut(APIVersion, "/")
-	if group != ourGroup || head.Kind != Kind {
-		return Report{}, fmt.Errorf("it is a %q of %q, not a %q of %q", head.Kind, head.APIVersion, Kind, APIVersion)
+	if group != ourGroup || head.Kind != kind {
+		return none, fmt.Errorf("it is a %q of %q, not a %q of %q", head.Kind, head.APIVersion, Kind, APIVersion)
 	}
 	if version != ourVersion {
 		age := errOlder
 		if apiversion.CompareKubeAwareVersionStrings(version, ourVersion) > 0 {
 			age = ErrNewer
 		}
-		return Report{}, fmt.Errorf("%w: %q; this inroads reads %q", age, head.APIVersion, APIVersion)
+		return none, fmt.Errorf("%w: %q; this inroads reads %q", age, head.APIVersion, APIVersion)
 	}
-	var r Report
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return Report{}, parseError(raw, err)
+		return none, parseError(raw, err)
 	}
 	return r, nil
 }
