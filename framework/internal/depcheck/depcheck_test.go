@@ -87,6 +87,7 @@ var layers = []layer{
 	{"framework/probe", []string{"framework/catalog"}},
 	{"framework/poll", []string{"framework/probe", "framework/catalog"}},
 	{"framework/access", []string{"framework/access", "framework/poll", "framework/probe", "framework/catalog"}},
+	{"framework/measure", []string{"framework/access", "framework/probe", "framework/catalog", "reports"}},
 	{"framework/cluster", []string{"framework/cluster", "framework/poll", "framework/probe", "framework/catalog", "fixtures"}},
 	{"framework/fault", []string{"framework/fault", "fixtures", "framework/access", "framework/cluster", "framework/poll", "framework/probe", "framework/catalog"}},
 	{"framework/harness", []string{"framework", "reports", "fixtures"}},
