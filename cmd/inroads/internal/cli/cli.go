@@ -91,7 +91,7 @@ Exit codes: 0 proven, 1 disproven, 2 usage, 3 inconclusive or no set-up,
 	})
 	root.AddCommand(
 		newRun(s), newList(s), newExplain(s), newProbe(s), newDoctor(s), newCluster(s),
-		newFaults(s), newReport(s), newNodeImage(s), newImage(s), newRBAC(s), newSweep(s), newVersion(s),
+		newFaults(s), newMeasure(s), newReport(s), newNodeImage(s), newImage(s), newRBAC(s), newSweep(s), newVersion(s),
 	)
 	s.nameAsCalled(root)
 	return root

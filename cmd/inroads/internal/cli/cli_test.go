@@ -80,6 +80,14 @@ func TestUsage(t *testing.T) {
 		{"rights of nobody", []string{"rbac"}, `inroads: rbac takes one of --user, --group and --serviceaccount, not 0; 'kubectl auth whoami'`},
 		{"rights of two", []string{"rbac", "--user", "x", "--group", "y"}, `inroads: rbac takes one of --user, --group and --serviceaccount, not 2; `},
 		{"a ServiceAccount without a namespace", []string{"rbac", "--serviceaccount", "x"}, `inroads: --serviceaccount is "x" and not NAMESPACE/NAME; `},
+		{"measuring a cluster of somebody's", []string{"measure", "--context", "x", "--load", "api", "--no-pods"}, `inroads: measuring makes at most 30275 requests by 5 ways, 1, 4, 16 at a time, in about 30s and at most 2m0s, and inroads did not make that cluster; give --yes where it may bear that`},
+		{"an unknown load", []string{"measure", "--load", "apis"}, `inroads: no load "apis"; did you mean "api"? there are api, backend and transfer`},
+		{"a way of another load", []string{"measure", "--load", "api", "--way", "node-port"}, `inroads: no way "node-port" under load api; there are direct, `},
+		{"nothing at a time", []string{"measure", "--concurrency", "4,0"}, `inroads: --concurrency is [0,4]; give numbers of 1 or more`},
+		{"no time to measure", []string{"measure", "--duration", "0s"}, `inroads: --duration is 0s; give more than 0`},
+		{"a body too large", []string{"measure", "--body", "99999999"}, `inroads: --body is 99999999; give at most 16777216`},
+		{"a drawing of no kind", []string{"measure", "--plot", "x.png"}, `inroads: --plot is "x.png"; give a file that ends in .svg or .html`},
+		{"format of measure", []string{"measure", "-o", "junit"}, `inroads: no output format "junit"; there are table, json, yaml and markdown`},
 		{"format of rights", []string{"rbac", "--user", "x", "-o", "table"}, `inroads: no output format "table"; there are yaml and json`},
 	}
 	for _, tt := range tests {

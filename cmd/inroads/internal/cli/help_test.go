@@ -105,6 +105,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"doctor", "--kubeconfig", kubeconfig, "--context", ""}, []string{"prod", "staging"}},
 		{[]string{"probe", "--kubeconfig", kubeconfig, "--context", "s"}, []string{"staging"}},
 		{[]string{"explain", "A-TLS-02"}, []string{"A-TLS-02"}},
+		{[]string{"measure", "--way", "kubectl-"}, []string{"kubectl-proxy"}},
+		{[]string{"measure", "--load", "t"}, []string{"transfer"}},
 		{[]string{"run", "--topology", "du"}, []string{"dual-stack"}},
 		{[]string{"run", "--output", "ju"}, []string{"junit"}},
 		{[]string{"cluster", "down", "--name", ""}, []string{"mine"}},
