@@ -68,7 +68,7 @@ func (p *Pod) Call(ctx context.Context, t Turn, heard func(Answer) bool) (time.D
 	go func() {
 		r := p.Container.Talk(ctx, p.Config, p.Client, stdin, out, p.script(t))
 		_ = out.Close()
-		_ = stdin.Close()
+		_ = tell.Close()
 		ended <- r
 	}()
 	stop := func() {
