@@ -252,7 +252,7 @@ func TestReadLine(t *testing.T) {
 	if !ok || fresh.Status != 200 || fresh.Bytes != 263 || fresh.Whole != 7200*time.Microsecond || fresh.Err != nil || len(fresh.Hops) != 5 {
 		t.Errorf("%+v", fresh)
 	}
-	if kept, ok := readLine("inroads 200 0 0.000010 0.000011 0.000000 0.000050 0.001050 0.001060 4"); !ok || len(kept.Hops) != 2 || kept.Hops[0].Took != time.Millisecond {
+	if kept, ok := readLine("inroads 200 0 0.000010 0.000011 0.000000 0.000050 0.001050 0.001060 4"); !ok || len(kept.Hops) != 2 || kept.Hops[0].Took != 1050*time.Microsecond {
 		t.Errorf("%+v", kept)
 	}
 	if failed, ok := readLine("inroads 000 0 0.0 0.0 0.0 0.0 0.0 5.0 0 Connection timed out"); !ok || failed.Err == nil || failed.Err.Error() != "Connection timed out" {

@@ -195,7 +195,7 @@ func readLine(line string) (a podAnswer, ok bool) {
 		return time.Duration(s * float64(time.Second))
 	}
 	a.Status, a.connects, a.Bytes = int(number(1)), int(number(2)), number(9)
-	resolved, dialled, shaken, ready, first, whole := seconds(3), seconds(4), seconds(5), seconds(6), seconds(7), seconds(8)
+	resolved, dialled, shaken, first, whole := seconds(3), seconds(4), seconds(5), seconds(7), seconds(8)
 	if err != nil {
 		return a, false
 	}
@@ -207,7 +207,9 @@ func readLine(line string) (a podAnswer, ok bool) {
 	}
 	a.Whole = whole
 	add := func(name string, d time.Duration) { a.Hops = append(a.Hops, Hop{name, max(0, d)}) }
+	connected := time.Duration(0)
 	if a.connects > 0 {
+		connected = max(dialled, shaken)
 		if dialled > 0 {
 			add(reports.HopResolve, resolved)
 			add(reports.HopDial, dialled-resolved)
@@ -216,7 +218,7 @@ func readLine(line string) (a podAnswer, ok bool) {
 			add(reports.HopTLS, shaken-dialled)
 		}
 	}
-	add(reports.HopFirstByte, first-ready)
+	add(reports.HopFirstByte, first-connected)
 	add(reports.HopBody, whole-first)
 	return a, true
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/harness"
 	"github.com/inroads-k8s/inroads/framework/measure"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const (
@@ -34,8 +35,10 @@ const (
 	smallPath = "/hostname"
 	// backendTime bounds the set-up of the backend, images that are pulled included.
 	backendTime = 3 * time.Minute
-	// reachTime bounds the look whether this machine reaches a node.
-	reachTime = 3 * time.Second
+	// reachTime bounds the wait for this machine to reach a node, which it tries anew
+	// each reachInterval.
+	reachTime     = 10 * time.Second
+	reachInterval = 200 * time.Millisecond
 )
 
 // backend puts a server, its Services and a caller into the cluster.
@@ -115,9 +118,12 @@ func (m *measurer) asksFromPod() bool {
 func reaches(ctx context.Context, host string, port int32) error {
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
-	if err != nil {
-		return fmt.Errorf("this machine does not reach the node: %w", err)
-	}
-	return conn.Close()
+	// The node learns of the Service a moment after the API server does.
+	return poll.Until(ctx, "this machine to reach the node", reachInterval, func(ctx context.Context) error {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
 }
