@@ -145,6 +145,8 @@ type turnOf struct {
 	heard        func(Answer) bool
 	all, counted int
 	first, last  time.Time
+	// asking is how long those that count took, all together.
+	asking time.Duration
 }
 
 func (t *turnOf) hear(a podAnswer) bool {
@@ -152,6 +154,7 @@ func (t *turnOf) hear(a podAnswer) bool {
 	a.WarmUp = t.all <= t.turn.WarmUps || a.connects > 0 && !t.fresh && t.turn.WarmUps > 0
 	if !a.WarmUp {
 		t.counted++
+		t.asking += a.Whole
 		t.last = time.Now()
 		if t.first.IsZero() {
 			t.first = t.last
@@ -163,12 +166,14 @@ func (t *turnOf) hear(a podAnswer) bool {
 }
 
 // took is from the first answer that counts to the last, and the share of one more:
-// when the first was asked for nobody knows.
+// when the first was asked for nobody knows. Lines may come in one burst, from a node
+// that is busy, so it is no less than what the requests themselves took.
 func (t *turnOf) took() time.Duration {
+	least := t.asking / time.Duration(t.turn.Concurrency)
 	if t.counted < 2 {
-		return t.turn.Duration
+		return max(t.turn.Duration, least)
 	}
-	return time.Duration(float64(t.last.Sub(t.first)) * float64(t.counted) / float64(t.counted-1))
+	return max(least, time.Duration(float64(t.last.Sub(t.first))*float64(t.counted)/float64(t.counted-1)))
 }
 
 // podAnswer is an answer of which curl has told.
