@@ -38,24 +38,8 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		}
 		return createWith(ctx, p, &undo, release)
 	}
-	topology, source, err := kindConfig(o)
+	options, err := KindOptions(o, cacheDir, log)
 	if err != nil {
-		return nil, release, err
-	}
-	options := kind.Options{
-		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
-		Config:            topology.Config,
-		ConfigSource:      source,
-		Topology:          o.Topology,
-		Files:             topology.Files,
-		NodeImage:         o.NodeImage,
-		KubernetesVersion: o.KubernetesVersion,
-		Images:            o.Images,
-		Keep:              o.Keep,
-		CacheDir:          cacheDir,
-		Log:               log,
-	}
-	if err := options.Validate(); err != nil {
 		return nil, release, err
 	}
 	if err := ensureTools(ctx, log, o.Selected()); err != nil {
@@ -91,6 +75,29 @@ func Provision(ctx context.Context, o Options, log io.Writer) (refs []cluster.Re
 		return []cluster.Ref{ref}, release, nil
 	}
 	return createWith(ctx, p, &undo, release)
+}
+
+// KindOptions returns how kind makes the cluster of the options. The engine is
+// missing yet.
+func KindOptions(o Options, cacheDir string, log io.Writer) (kind.Options, error) {
+	topology, source, err := kindConfig(o)
+	if err != nil {
+		return kind.Options{}, err
+	}
+	options := kind.Options{
+		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
+		Config:            topology.Config,
+		ConfigSource:      source,
+		Topology:          o.Topology,
+		Files:             topology.Files,
+		NodeImage:         o.NodeImage,
+		KubernetesVersion: o.KubernetesVersion,
+		Images:            o.Images,
+		Keep:              o.Keep,
+		CacheDir:          cacheDir,
+		Log:               log,
+	}
+	return options, options.Validate()
 }
 
 // NodesOf is how many nodes the cluster of the options has, 0 for one that is

@@ -158,6 +158,53 @@ func (p *Provider) Create(ctx context.Context) (cluster.Ref, error) {
 // Replaced is whether Create has removed a cluster that was kept for later runs.
 func (p *Provider) Replaced() bool { return p.replaced }
 
+// start has kind make the nodes, and returns how long kind took.
+func (p *Provider) start(ctx context.Context, config *clusterConfig, image chosenImage) (time.Duration, error) {
+	for _, line := range config.adapt(p.o.Engine.Sandbox) {
+		p.logf("setting %s", line)
+	}
+	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
+		return 0, fmt.Errorf("making the folder of cluster %q: %w", p.o.Name, err)
+	}
+	if err := p.writeFiles(config); err != nil {
+		return 0, err
+	}
+	// kind's own image comes with kind's own way to several control planes.
+	var ha *highAvailability
+	var err error
+	if image.preloaded && config.controlPlanes() > 1 {
+		if ha, err = config.balance(p.o.Name, p.dir()); err != nil {
+			return 0, err
+		}
+		if err := p.prepare(ha); err != nil {
+			return 0, fmt.Errorf("writing the files of cluster %q: %w", p.o.Name, err)
+		}
+		p.logf("putting HAProxy of the node image before %d control planes, because kind's own load balancer is an image that cannot be pulled either", len(ha.joining)+1)
+	}
+	if err := p.noteNetwork(ctx); err != nil {
+		return 0, err
+	}
+	short := p.shortage(len(config.Nodes))
+	if short != "" {
+		p.logf("%s", short)
+	}
+	began := time.Now()
+	if err := p.runCreate(ctx, config, ha); err != nil {
+		err = fmt.Errorf("creating cluster %q from %s: %w", p.o.Name, p.o.ConfigSource, err)
+		if short != "" && ctx.Err() == nil {
+			err = fmt.Errorf("%w; %s", err, short)
+		}
+		return 0, err
+	}
+	took := time.Since(began)
+	if ha != nil {
+		if err := p.join(ctx, ha); err != nil {
+			return 0, err
+		}
+	}
+	return took, nil
+}
+
 // make makes the cluster under the name that claim has reserved.
 func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref, error) {
 	image, err := p.chooseImage(ctx, config)
@@ -165,44 +212,8 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 		return cluster.Ref{}, err
 	}
 	started := time.Now()
-	for _, line := range config.adapt(p.o.Engine.Sandbox) {
-		p.logf("setting %s", line)
-	}
-	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
-		return cluster.Ref{}, fmt.Errorf("making the folder of cluster %q: %w", p.o.Name, err)
-	}
-	if err := p.writeFiles(config); err != nil {
+	if _, err := p.start(ctx, config, image); err != nil {
 		return cluster.Ref{}, err
-	}
-	// kind's own image comes with kind's own way to several control planes.
-	var ha *highAvailability
-	if image.preloaded && config.controlPlanes() > 1 {
-		if ha, err = config.balance(p.o.Name, p.dir()); err != nil {
-			return cluster.Ref{}, err
-		}
-		if err := p.prepare(ha); err != nil {
-			return cluster.Ref{}, fmt.Errorf("writing the files of cluster %q: %w", p.o.Name, err)
-		}
-		p.logf("putting HAProxy of the node image before %d control planes, because kind's own load balancer is an image that cannot be pulled either", len(ha.joining)+1)
-	}
-	if err := p.noteNetwork(ctx); err != nil {
-		return cluster.Ref{}, err
-	}
-	short := p.shortage(len(config.Nodes))
-	if short != "" {
-		p.logf("%s", short)
-	}
-	if err := p.runCreate(ctx, config, ha); err != nil {
-		err = fmt.Errorf("creating cluster %q from %s: %w", p.o.Name, p.o.ConfigSource, err)
-		if short != "" && ctx.Err() == nil {
-			err = fmt.Errorf("%w; %s", err, short)
-		}
-		return cluster.Ref{}, err
-	}
-	if ha != nil {
-		if err := p.join(ctx, ha); err != nil {
-			return cluster.Ref{}, err
-		}
 	}
 	nodes, err := p.engine.nodes(ctx, p.o.Name)
 	if err != nil {

@@ -31,7 +31,7 @@ func (p *Provider) addLibraries(ctx context.Context, ref cluster.Ref) (image, wh
 	for _, image = range addon.Images {
 		p.logf("importing %s into the nodes of cluster %q", image, ref.Name)
 	}
-	if err := p.importImages(ctx, ref, addon); err != nil {
+	if err := p.engine.importImages(ctx, ref, addon); err != nil {
 		return "", "", err
 	}
 	p.logf("cluster %q has client libraries: made in %s", ref.Name, seconds(time.Since(started)))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
@@ -27,6 +28,8 @@ type maker interface {
 type library struct {
 	engine client
 	log    io.Writer
+	// wait bounds kind's own wait for readiness; 0 has it wait for nothing.
+	wait time.Duration
 }
 
 func (l library) provider() *kindcluster.Provider {
@@ -52,7 +55,7 @@ func (l library) Create(ctx context.Context, name, kubeconfig string, config *v1
 		kindcluster.CreateWithV1Alpha4Config(config),
 		kindcluster.CreateWithKubeconfigPath(kubeconfig),
 		kindcluster.CreateWithRetain(false),
-		kindcluster.CreateWithWaitForReady(0),
+		kindcluster.CreateWithWaitForReady(l.wait),
 		kindcluster.CreateWithDisplayUsage(false),
 		kindcluster.CreateWithDisplaySalutation(false),
 	))

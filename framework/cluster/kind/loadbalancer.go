@@ -63,17 +63,21 @@ func (p *Provider) importBalancer(ctx context.Context, ref cluster.Ref) (map[str
 	if err != nil {
 		return nil, err
 	}
-	return addon.Images, p.importImages(ctx, ref, addon)
+	return addon.Images, p.engine.importImages(ctx, ref, addon)
 }
 
-// importImages puts the images onto the nodes.
-func (p *Provider) importImages(ctx context.Context, ref cluster.Ref, addon nodeimage.Addon) error {
+// ImportImages puts the images onto the nodes of a cluster of this package.
+func ImportImages(ctx context.Context, ref cluster.Ref, addon nodeimage.Addon) error {
+	return newClient(ref.Engine, ref.EngineEnv, false).importImages(ctx, ref, addon)
+}
+
+func (c client) importImages(ctx context.Context, ref cluster.Ref, addon nodeimage.Addon) error {
 	for _, n := range ref.Nodes {
 		archive, err := os.Open(addon.Archive)
 		if err != nil {
 			return err
 		}
-		_, err = p.engine.feed(ctx, archive, "exec", "-i", n.Name, "ctr", "--namespace", "k8s.io", "images", "import", "--all-platforms", "-")
+		_, err = c.feed(ctx, archive, "exec", "-i", n.Name, "ctr", "--namespace", "k8s.io", "images", "import", "--all-platforms", "-")
 		_ = archive.Close()
 		if err != nil {
 			return err
