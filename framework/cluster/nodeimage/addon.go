@@ -90,10 +90,15 @@ func newAddonBuild(o Options) (*build, error) {
 	return b, nil
 }
 
+// store is where the build keeps its parts.
+func (b *build) store() store {
+	return store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
+}
+
 // addon returns the images, whose archive the part has, and makes the part unless
 // it is there; prepare is called before that, with the build's lock held.
 func (b *build) addon(ctx context.Context, p part, images map[string]string, prepare func(context.Context, store) error) (Addon, error) {
-	s := store{root: filepath.Join(b.root, partsFolder), logf: b.logf, now: time.Now}
+	s := b.store()
 	a := Addon{Archive: filepath.Join(s.folder(p), imagesFile), Images: images}
 	if whole, err := s.has(p); err != nil || whole {
 		return a, err
