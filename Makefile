@@ -30,8 +30,12 @@ KUBECONFIG_OF      ?=
 POINTS             ?= 20
 SEED               ?= 1
 
+# What 'make bench' measures: how often, and which figures.
+ROUNDS             ?=
+ONLY               ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help build e2e faults test census lint fmt node-image image sweep clean
+.PHONY: help build e2e faults test census bench lint fmt node-image image sweep clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +56,10 @@ test: ## vet, and run the tests that need no cluster: TESTFLAGS
 census: ## count what runs leave that end, fail, are interrupted and are killed: KUBECONFIG_OF=file POINTS=n SEED=n ARGS
 	INROADS_CENSUS=1 INROADS_CENSUS_KUBECONFIG=$(abspath $(KUBECONFIG_OF)) INROADS_CENSUS_POINTS=$(POINTS) INROADS_CENSUS_SEED=$(SEED) INROADS_CENSUS_ARGS='$(ARGS)' \
 	go test ./cmd/inroads -run '^TestCensus$$' -v -count=1 -timeout=3h
+
+bench: build ## measure inroads beside what kind costs and beside upstream's tests: ROUNDS=n ONLY=a,b KUBERNETES_VERSION ARGS
+	go build -o bin/bench ./cmd/bench
+	bin/bench $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(ONLY),--only=$(ONLY)) $(version_flag) $(ARGS)
 
 lint: ## run golangci-lint
 	go run $(GOLANGCI_LINT) run

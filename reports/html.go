@@ -313,3 +313,7 @@ func (c Claim) Means() string {
 	d, _ := probe.Lookup(probe.Code(c.Code))
 	return d.Title
 }
+
+// PageStyle is the style that all pages of inroads have in common, in colours for
+// light and for dark.
+func PageStyle() string { return pageStyle }

@@ -1,0 +1,78 @@
+package meter_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/inroads-k8s/inroads/cmd/bench/internal/meter"
+)
+
+func TestMain(m *testing.M) {
+	if code, ok := meter.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+func TestUsage(t *testing.T) {
+	var out bytes.Buffer
+	u, err := meter.Run(t.Context(), meter.Command{
+		Args: []string{"sh", "-c", `echo "$GREETING"; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 3`},
+		Env:  []string{"GREETING=hello"}, Output: &out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSpace(out.String()); got != "hello" {
+		t.Errorf("it printed %q", got)
+	}
+	if u.Exit != 3 || u.Seconds <= 0 || u.CPUSeconds <= 0 || u.MaxRSS < 1<<20 || u.Floor <= 0 {
+		t.Errorf("usage: %+v", u)
+	}
+}
+
+func TestMemoryOfAProgramThatTakesMuch(t *testing.T) {
+	const much = 300 << 20
+	u, err := meter.Run(t.Context(), meter.Command{Args: []string{"dd", "if=/dev/zero", "of=/dev/null", "bs=300M", "count=1"}, Output: &bytes.Buffer{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.MaxRSS < much || u.Floor > much {
+		t.Errorf("usage: %+v", u)
+	}
+}
+
+func TestProgramThatIsNotThere(t *testing.T) {
+	if _, err := meter.Run(t.Context(), meter.Command{Args: []string{"/no/such/program"}, Output: &bytes.Buffer{}}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestInterruptedProgramCleansUp(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	out := &started{then: func() { cancel(cause) }}
+	_, err := meter.Run(ctx, meter.Command{Args: []string{"sh", "-c", `trap 'echo cleaned; exit 0' INT; echo started; while :; do sleep 0.1; done`}, Output: out})
+	if !errors.Is(err, cause) {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(out.String(), "cleaned") {
+		t.Errorf("it printed %q", out.String())
+	}
+}
+
+// started calls then as soon as something is written.
+type started struct {
+	bytes.Buffer
+	then func()
+}
+
+func (s *started) Write(b []byte) (int, error) {
+	n, err := s.Buffer.Write(b)
+	s.then()
+	return n, err
+}

@@ -1,0 +1,26 @@
+// Command bench measures inroads: how fast it is, and what it takes, beside what
+// kind costs and beside upstream's end-to-end tests. Users of inroads need none of
+// it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/inroads-k8s/inroads/cmd/bench/internal/cli"
+	"github.com/inroads-k8s/inroads/cmd/bench/internal/meter"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	if code, ok := meter.Child(os.Args[1:]); ok {
+		return code
+	}
+	// Only the first signal is waited for: the next one leaves at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	return cli.Run(ctx, os.Stdout, os.Stderr, os.Args[1:])
+}
