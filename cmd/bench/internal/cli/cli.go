@@ -72,7 +72,12 @@ takes about ten minutes. Nothing else should run on the machine meanwhile.`,
   bench --rounds 1 --only a,g
   bench --only c --matrix _artifacts/matrix.json
   bench --report-only _artifacts/bench`,
-		Args:          cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {

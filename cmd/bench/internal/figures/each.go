@@ -38,6 +38,8 @@ const (
 	weighed = 10
 	// longest is how many rows a list of requests has.
 	longest = 20
+	// drawnAgents is how many programs a plot has.
+	drawnAgents = 6
 )
 
 // setUp is figure (a).
@@ -54,18 +56,23 @@ func (d data) setUp() Figure {
 		f.Rows = append(f.Rows, newRow("floor: "+part.name, Seconds, d.each(floor.experiment, floor.arm, value(part.value, 1))...))
 	}
 	f.Notes = d.unproven(whole.experiment, whole.arm)
-	f.Plots = bars("A cluster of its own, and the floor", Seconds, run, under)
+	f.Plots = bars("A cluster of its own, and the floor", Seconds, []string{"make e2e", "floor"}, run, under)
 	return f
 }
 
 // unproven tells of runs that did not prove all.
 func (d data) unproven(experiment, arm string) (notes []string) {
-	for _, s := range d {
-		if s.Experiment == experiment && s.Arm == arm && s.Values["proven"] != s.Values["claims"] {
-			notes = append(notes, fmt.Sprintf("%s, round %d: %.0f of %.0f claims were proven.", arm, s.Round, s.Values["proven"], s.Values["claims"]))
+	runs, least := 0, math.Inf(1)
+	all := d.of(experiment, arm)
+	for _, s := range all {
+		if missing := s.Values["claims"] - s.Values["proven"]; missing > 0 {
+			runs, least = runs+1, min(least, s.Values["proven"])
 		}
 	}
-	return notes
+	if runs == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: in %d of %d rounds not all claims were proven, but %.0f at least.", arm, runs, len(all), least)}
 }
 
 // core is figure (b).
@@ -82,25 +89,26 @@ func (d data) core(procs int) Figure {
 		newRow("core profile over upstream's specs", Ratio, d.ratios(core, upstream)...),
 	}
 	theirs, ours := plot.Series{Name: "upstream"}, plot.Series{Name: "inroads"}
-	var claims []string
-	f.Table = &Table{Head: []string{"claim", "spec of upstream's", "both prove that", "left out of upstream's time"}}
-	for _, p := range peer.Pairs() {
+	var numbers []string
+	f.Table = &Table{Head: []string{"pair", "claim", "spec of upstream's", "both prove that", "left out of upstream's time"}}
+	for i, p := range peer.Pairs() {
+		number := strconv.Itoa(i + 1)
 		a := side{measure.Warm, measure.ArmPairs, spec(string(p.Claim), 0)}
 		b := side{measure.Warm, measure.ArmUpstream, spec(p.Upstream, p.Wait)}
-		f.Rows = append(f.Rows, newRow(string(p.Claim)+" over its pair", Ratio, d.ratios(a, b)...).atMost(goalPair))
+		f.Rows = append(f.Rows, newRow("pair "+number+": "+string(p.Claim)+" over upstream's", Ratio, d.ratios(a, b)...).atMost(goalPair))
 		theirs.Points = append(theirs.Points, newRow("", Seconds, d.each(b.experiment, b.arm, b.take)...).point(0))
 		ours.Points = append(ours.Points, newRow("", Seconds, d.each(a.experiment, a.arm, a.take)...).point(0))
-		claims = append(claims, string(p.Claim))
+		numbers = append(numbers, number)
 		left := "nothing"
 		if p.Wait > 0 {
 			left = p.Wait.String() + ": " + p.Why
 		}
-		f.Table.Rows = append(f.Table.Rows, []string{string(p.Claim), p.Upstream, p.Both, left})
+		f.Table.Rows = append(f.Table.Rows, []string{number, string(p.Claim), p.Upstream, p.Both, left})
 	}
 	f.Notes = append(d.unproven(core.experiment, core.arm), d.upstream()...)
 	f.Plots = drawn(plot.Figure{
-		Title: "Pairs of a claim and a spec of upstream's", X: plot.Axis{Label: "claim"}, Y: plot.Axis{Label: "time", Unit: Seconds},
-		Categories: claims, Bars: []plot.Series{theirs, ours},
+		Title: "Pairs of a claim and a spec of upstream's", X: plot.Axis{Label: "pair"}, Y: plot.Axis{Label: "time", Unit: Seconds},
+		Categories: numbers, Bars: []plot.Series{theirs, ours},
 	})
 	return f
 }
@@ -193,6 +201,7 @@ func (d data) startUp() Figure {
 		About: "The program alone, from its start to its end, and the most memory that one of its processes has. The goal of doctor is the one that its documentation gives.",
 	}
 	var times, memory []Row
+	var names []string
 	for _, c := range []struct{ arm, name string }{
 		{measure.ArmList, "inroads list"}, {measure.ArmDryRun, "inroads run --dry-run"}, {measure.ArmDoctor, "inroads doctor"}, {measure.ArmOne, "inroads run of one claim without pods"},
 	} {
@@ -204,13 +213,13 @@ func (d data) startUp() Figure {
 		case measure.ArmDoctor:
 			took = took.atMost(goalPreflight)
 		}
-		times, memory = append(times, took), append(memory, held)
+		times, memory, names = append(times, took), append(memory, held), append(names, c.arm)
 	}
 	f.Rows = slices.Concat(times, memory)
 	if floor := d.each(measure.Warm, measure.ArmList, value("floorRSSBytes", mega)); len(floor) > 0 {
 		f.Notes = append(f.Notes, fmt.Sprintf("Less than %.0f MB cannot be told: that is what the process has that starts the program.", slices.Max(floor)))
 	}
-	f.Plots = slices.Concat(bars("Time", Seconds, times...), bars("Memory", Megabyte, memory...))
+	f.Plots = slices.Concat(bars("Time", Seconds, names, times...), bars("Memory", Megabyte, names, memory...))
 	return f
 }
 
@@ -248,13 +257,14 @@ func (d data) cost(procs int) Figure {
 		}
 	}
 	var most []Row
-	names := byCount(last.Counts[measure.CountRequests])
-	for _, name := range names[:min(len(names), 8)] {
+	names := byCount(last.Counts[measure.CountAgents])
+	names = names[:min(len(names), drawnAgents)]
+	for _, name := range names {
 		most = append(most, newRow(name, Number, d.each(measure.Cost, arm, func(s samples.Sample) (float64, bool) {
-			return float64(s.Counts[measure.CountRequests][name]), true
+			return float64(s.Counts[measure.CountAgents][name]), true
 		})...))
 	}
-	f.Plots = bars("Most frequent requests", Number, most...)
+	f.Plots = bars("Requests by the program that asks", Number, names, most...)
 	return f
 }
 
@@ -304,7 +314,7 @@ func (d data) image(setup samples.Setup) Figure {
 	if f.Rows[len(f.Rows)-1].Verdict == Unmeasured {
 		f.Notes = append(f.Notes, "The build from nothing is measured with --from-nothing.")
 	}
-	f.Plots = bars("Until two nodes are ready", Seconds, ready, alone)
+	f.Plots = bars("Until two nodes are ready", Seconds, []string{"inroads", "kind alone"}, ready, alone)
 	return f
 }
 
@@ -333,11 +343,10 @@ func (d data) weight(procs int) Figure {
 	return f
 }
 
-// bars draws each row as a bar.
-func bars(title, unit string, rows ...Row) []plot.Figure {
-	f := plot.Figure{Title: title, Y: plot.Axis{Label: "median", Unit: unit}, Bars: []plot.Series{{Name: "lowest to highest"}}}
+// bars draws each row as a bar of the name.
+func bars(title, unit string, names []string, rows ...Row) []plot.Figure {
+	f := plot.Figure{Title: title, Y: plot.Axis{Label: "median", Unit: unit}, Categories: names, Bars: []plot.Series{{Name: "lowest to highest"}}}
 	for _, r := range rows {
-		f.Categories = append(f.Categories, r.Name)
 		f.Bars[0].Points = append(f.Bars[0].Points, r.point(0))
 	}
 	return drawn(f)

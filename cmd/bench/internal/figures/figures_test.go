@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -119,7 +120,7 @@ func TestPairLeavesOutWhatUpstreamWaits(t *testing.T) {
 	ours, theirs := sample(measure.Warm, measure.ArmPairs, 1, 9), sample(measure.Warm, measure.ArmUpstream, 1, 9)
 	ours.Specs = []samples.Spec{{Name: string(p.Claim), Seconds: 3, State: samples.Passed}}
 	theirs.Specs = []samples.Spec{{Name: p.Upstream, Seconds: 2 + p.Wait.Seconds(), State: samples.Passed}}
-	name := string(p.Claim) + " over its pair"
+	name := fmt.Sprintf("pair %d: %s over upstream's", i+1, p.Claim)
 	if r := row(t, New(samples.Setup{Procs: 4}, []samples.Sample{ours, theirs}, nil), "b", name); r.Median != 1.5 || r.Verdict != Missed {
 		t.Errorf("the pair is %+v", r)
 	}

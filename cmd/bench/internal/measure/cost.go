@@ -194,7 +194,7 @@ var parts = []string{
 	"system:serviceaccount:kube-system:", "system:serviceaccount:local-path-storage:",
 }
 
-// of is whether the request is of the run, and not of the cluster's own parts.
+// ofRun is whether the request is of the run, and not of the cluster's own parts.
 func (e event) ofRun() bool {
 	return !slices.ContainsFunc(parts, func(p string) bool { return strings.HasPrefix(e.User.Username, p) })
 }
@@ -262,6 +262,8 @@ func polled(events []event) []event {
 func count(log string, s *samples.Sample) error {
 	var events []event
 	pods := 0
+	// The API server may be writing the last line.
+	log = log[:strings.LastIndexByte(log, '\n')+1]
 	lines := bufio.NewScanner(strings.NewReader(log))
 	lines.Buffer(nil, len(log)+1)
 	for lines.Scan() {

@@ -50,6 +50,8 @@ func (b *bench) experiments() []experiment {
 	return []experiment{b.warm(), b.cost(), b.made(), b.faults(), b.nothing()}
 }
 
+func nothingToSetUp(context.Context) (func(context.Context) error, error) { return nil, nil }
+
 // onWarm runs claims on the warm cluster.
 func (b *bench) onWarm(procs int, claims ...catalog.ID) func(context.Context, string) (samples.Sample, error) {
 	return func(ctx context.Context, dir string) (samples.Sample, error) {
@@ -160,7 +162,7 @@ func (b *bench) prove(ctx context.Context, dir string, procs int, claims []catal
 var ReportFiles = []string{reports.JUnitFile, reports.JSONFile, reports.HTMLFile, reports.MarkdownFile}
 
 // up makes a cluster that the program under test may take, and returns what
-// removes it, nil with an error.
+// removes it, nil where there is none.
 func (b *bench) up(ctx context.Context, name string, args ...string) (cluster.Ref, func(context.Context) error, error) {
 	down := func(ctx context.Context) error { return kind.Down(ctx, b.CacheDir, name, b.Log) }
 	dir := filepath.Join(b.Artifacts, "runs", name)
@@ -169,33 +171,21 @@ func (b *bench) up(ctx context.Context, name string, args ...string) (cluster.Re
 	}
 	// By the program, for a cluster is its maker's until that has ended.
 	s, err := b.inroads(ctx, dir, nil, append([]string{"cluster", "up", "--name", name, "--kubernetes-version", b.Image.KubernetesVersion}, args...)...)
-	err = errors.Join(err, mustExit(s, 0))
-	if err == nil {
-		var all []kind.Listed
-		all, err = kind.List(ctx, b.CacheDir)
-		for _, c := range all {
-			if c.Name == name && err == nil {
-				return c.Ref, down, nil
-			}
-		}
-	}
-	clean, cancel := cleanUp(ctx)
-	defer cancel()
-	if ctx.Err() == nil {
-		err = fmt.Errorf("making cluster %q: %w; see %s", name, cmpErr(err), filepath.Join(dir, outputFile))
+	if err = errors.Join(err, mustExit(s, 0)); err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("making cluster %q: %w; see %s", name, err, filepath.Join(dir, outputFile))
 	}
 	// One that did not come up has removed itself.
-	if all, _ := kind.List(clean, b.CacheDir); slices.ContainsFunc(all, func(c kind.Listed) bool { return c.Name == name }) {
-		err = errors.Join(err, down(clean))
+	clean, cancel := cleanUp(ctx)
+	defer cancel()
+	all, listErr := kind.List(clean, b.CacheDir)
+	i := slices.IndexFunc(all, func(c kind.Listed) bool { return c.Name == name })
+	switch {
+	case i < 0 && err == nil:
+		return cluster.Ref{}, nil, errors.Join(fmt.Errorf("cluster %q is not there after it was made", name), listErr)
+	case i < 0:
+		return cluster.Ref{}, nil, err
 	}
-	return cluster.Ref{}, nil, err
-}
-
-func cmpErr(err error) error {
-	if err == nil {
-		return errors.New("it is not there")
-	}
-	return err
+	return all[i].Ref, down, err
 }
 
 // mustExit returns an error for any other exit code.
@@ -211,9 +201,7 @@ var readiness = regexp.MustCompile(`(?m)^cluster: cluster "[^"]*" is ready: .* m
 
 // made are runs that make their own cluster, against what kind costs.
 func (b *bench) made() experiment {
-	e := experiment{name: Made, setUp: func(context.Context) (func(context.Context) error, error) {
-		return func(context.Context) error { return nil }, nil
-	}}
+	e := experiment{name: Made, setUp: nothingToSetUp}
 	if !b.wants("a", "g") {
 		return e
 	}
@@ -283,9 +271,7 @@ func (b *bench) floor(ctx context.Context, dir string) (s samples.Sample, err er
 
 // faults is a bounded fault matrix, for want of a whole one.
 func (b *bench) faults() experiment {
-	e := experiment{name: Faults, most: 1, setUp: func(context.Context) (func(context.Context) error, error) {
-		return func(context.Context) error { return nil }, nil
-	}}
+	e := experiment{name: Faults, most: 1, setUp: nothingToSetUp}
 	if !b.wants("c") || b.Matrix {
 		return e
 	}

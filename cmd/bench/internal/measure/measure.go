@@ -104,7 +104,7 @@ type experiment struct {
 	warmUp string
 	// guess is how long setting up and tearing down take.
 	guess time.Duration
-	// setUp returns what tears down, which is not nil when there is no error.
+	// setUp returns what tears down, nil where there is nothing to.
 	setUp func(ctx context.Context) (func(context.Context) error, error)
 }
 
@@ -185,14 +185,16 @@ func (b *bench) experiment(ctx context.Context, todo []experiment, at int) (err 
 	}
 	b.logf("%s: setting up", e.name)
 	tearDown, err := e.setUp(ctx)
+	if tearDown != nil {
+		defer func() {
+			clean, cancel := cleanUp(ctx)
+			defer cancel()
+			err = errors.Join(err, tearDown(clean))
+		}()
+	}
 	if err != nil {
 		return err
 	}
-	defer func() {
-		clean, cancel := cleanUp(ctx)
-		defer cancel()
-		err = errors.Join(err, tearDown(clean))
-	}()
 	if i := slices.IndexFunc(e.arms, func(a arm) bool { return a.name == e.warmUp }); i >= 0 {
 		if err := b.measure(ctx, e, e.arms[i], 0); err != nil {
 			return err

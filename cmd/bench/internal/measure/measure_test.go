@@ -144,7 +144,7 @@ func TestCount(t *testing.T) {
 	log += line(0, "system:node:one", "kubelet/v1", "get", "/api/v1/namespaces/a/pods/x", pod)
 
 	s := samples.Sample{Values: map[string]float64{}}
-	if err := count(log, &s); err != nil {
+	if err := count(log+`{"verb":"ge`, &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Values["requests"] != 25 || s.Values["polled"] != 3 || s.Values["pods"] != 1 {
@@ -158,7 +158,7 @@ func TestCount(t *testing.T) {
 	if !reflect.DeepEqual(s.Counts, want) {
 		t.Errorf("counts %v", s.Counts)
 	}
-	for _, bad := range []string{"", "nothing\n", line(0, "system:apiserver", "x", "get", "/", "")} {
+	for _, bad := range []string{"", "nothing", "nothing\n", line(0, "system:apiserver", "x", "get", "/", "")} {
 		if err := count(bad, &s); err == nil {
 			t.Errorf("%q is counted", bad)
 		}

@@ -97,6 +97,9 @@ func plots(f figures.Figure) (out []template.HTML, err error) {
 	return out, nil
 }
 
+// between keeps a number and its unit on one line.
+const between = "\u00a0"
+
 // number writes three digits that count, and no power of ten.
 func number(v float64, unit string) string {
 	digits := 0
@@ -110,21 +113,22 @@ func number(v float64, unit string) string {
 	if unit == "" {
 		return text
 	}
-	return text + " " + unit
+	return text + between + unit
 }
 
 func spread(r figures.Row) string {
 	if len(r.Values) < 2 {
 		return ""
 	}
-	return number(r.Low, "") + " – " + number(r.High, r.Unit)
+	low := strings.TrimSuffix(number(r.Low, r.Unit), between+r.Unit)
+	return low + " – " + number(r.High, r.Unit)
 }
 
 func goal(r figures.Row) string {
 	if r.Most == nil {
 		return ""
 	}
-	return "≤ " + strings.TrimSuffix(strconv.FormatFloat(*r.Most, 'f', -1, 64)+" "+r.Unit, " ")
+	return "≤" + between + strings.TrimSuffix(strconv.FormatFloat(*r.Most, 'f', -1, 64)+between+r.Unit, between)
 }
 
 // Line is a row in one line: its median, its spread, its goal and what it says of it.
