@@ -93,7 +93,7 @@ func (s *Stage) share(namespace string) (string, error) {
 	return namespace, nil
 }
 
-// ClientPod, ServerPod and Service are those of Env.
+// ClientPod is described with Env.
 func (s *Stage) ClientPod(name string) *corev1.Pod { return clientPod(s.Cluster.Images, name) }
 
 // ServerPod is described with Env.

@@ -86,7 +86,7 @@ func SVG(figures ...Figure) ([]byte, error) {
 	canvas := vgsvg.New(width, height*vg.Length(len(figures)))
 	whole := draw.New(canvas)
 	whole.SetColor(paper)
-	whole.Fill(whole.Rectangle.Path())
+	whole.Fill(whole.Path())
 	for i, f := range figures {
 		top := height * vg.Length(i)
 		bottom := height * vg.Length(len(figures)-1-i)
@@ -118,7 +118,7 @@ func (f Figure) draw(c draw.Canvas) error {
 	}{{&p.X, f.X}, {&p.Y, f.Y}} {
 		style(&a.axis.Label.TextStyle, textSize)
 		style(&a.axis.Tick.Label, textSize)
-		a.axis.LineStyle.Color, a.axis.Tick.LineStyle.Color = ink, ink
+		a.axis.Color, a.axis.Tick.Color = ink, ink
 		a.axis.Label.Text = a.of.text()
 	}
 	grid := plotter.NewGrid()

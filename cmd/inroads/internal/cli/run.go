@@ -216,7 +216,7 @@ func (r *runner) check(cmd *cobra.Command) error {
 	if r.procs < 1 {
 		return usage(fmt.Sprintf("--procs is %d", r.procs), "give 1 or more")
 	}
-	if r.abreast < 1 {
+	if cmd.Flags().Changed(flagAbreast) && r.abreast < 1 {
 		return usage(fmt.Sprintf("--%s is %d", flagAbreast, r.abreast), "give 1 or more")
 	}
 	if cmd.Flags().Changed(flagAbreast) && r.contexts == nil {
