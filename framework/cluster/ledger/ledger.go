@@ -69,6 +69,7 @@ func Open(dir string) (*Ledger, error) {
 // Note records the entry and returns its id. It returns only when the record is
 // on disk, so that the thing may then be made.
 func (l *Ledger) Note(e Entry) (string, error) {
+	e.ID = "" // also where it was read from another record
 	err := l.Put(&e)
 	return e.ID, err
 }

@@ -60,19 +60,19 @@ func TestInterruptedProgramCleansUp(t *testing.T) {
 	if !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
 	}
-	if !strings.Contains(out.String(), "cleaned") {
-		t.Errorf("it printed %q", out.String())
+	if !strings.Contains(out.said.String(), "cleaned") {
+		t.Errorf("it printed %q", out.said.String())
 	}
 }
 
 // started calls then as soon as something is written.
 type started struct {
-	bytes.Buffer
+	said bytes.Buffer // not embedded: its ReadFrom would pass Write by
 	then func()
 }
 
 func (s *started) Write(b []byte) (int, error) {
-	n, err := s.Buffer.Write(b)
+	n, err := s.said.Write(b)
 	s.then()
 	return n, err
 }
