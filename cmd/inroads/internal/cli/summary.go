@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -234,7 +235,13 @@ func (r *runner) summarize(report reports.Report) {
 	took := report.Finished.Sub(report.Started).Round(time.Second)
 	fmt.Fprintf(out, "claims: %d of %d proven in %s, %d disproven, %d inconclusive, %d skipped, %d not applicable; report is %s\n",
 		s.Proven, s.Total(), took, s.Disproven, s.Inconclusive, s.Skipped, s.NotApplicable, report.Result)
-	fmt.Fprintf(out, "reports: %s %s %s %s, log %s\n", filepath.Join(r.options.Artifacts, reports.HTMLFile), reports.MarkdownFile, reports.JSONFile, reports.JUnitFile, logFile)
+	log := ""
+	// Of a run in parts each keeps its own, beside its reports; what is there then is
+	// of an earlier run.
+	if kept, err := os.Stat(filepath.Join(r.options.Artifacts, logFile)); err == nil && kept.ModTime().After(r.started) {
+		log = ", log " + logFile
+	}
+	fmt.Fprintf(out, "reports: %s %s %s %s%s\n", filepath.Join(r.options.Artifacts, reports.HTMLFile), reports.MarkdownFile, reports.JSONFile, reports.JUnitFile, log)
 	if report.Interrupted && report.CleanUp == "" {
 		fmt.Fprintln(out, "interrupted: nothing of the run is left")
 	}
