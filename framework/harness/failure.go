@@ -191,6 +191,13 @@ func (e *Env) walkPath() probe.Trace {
 	return e.walker(ctx)
 }
 
+// WayBroken walks the path from the pod that WalkFrom names, and returns whether a hop
+// of it is broken: where none is, a spec may wait on for what is only late.
+func (e *Env) WayBroken() bool {
+	_, broken := e.walkPath().Broken()
+	return broken
+}
+
 // refines is whether a walk of the path tells more than the step, by which the
 // address of the API's Service leads nowhere: what gave that address, or what is
 // behind it, may be why.
