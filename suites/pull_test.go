@@ -2,7 +2,6 @@ package suites_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -70,7 +69,7 @@ func TestPullFromRegistry(t *testing.T) {
 	image := cluster.PublicImages().From(at).Server
 	push(t, nodes[0], own.Server, blobs, strings.TrimPrefix(image, at+"/"))
 	for _, n := range nodes {
-		pullsFrom(t, n, at, image)
+		pullsFrom(t, n, at)
 	}
 
 	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
@@ -94,7 +93,7 @@ func TestPullFromRegistry(t *testing.T) {
 		verdict catalog.Verdict
 		says    string
 	}{
-		{"", catalog.Inconclusive, "401 Unauthorized"},
+		{"", catalog.Inconclusive, "pull access denied"},
 		{"wrong", catalog.Inconclusive, "401 Unauthorized"},
 		{"right", catalog.Proven, ""},
 	} {
@@ -135,15 +134,12 @@ func serveRegistry(t *testing.T, ip string, blobs http.Handler) string {
 // push puts an image of the node's into the registry, by another name.
 func push(t *testing.T, node, from string, blobs http.Handler, to string) {
 	t.Helper()
+	// Through a file, for the output of a long exec loses its end.
+	const inside = "/root/inroads-pull.tar"
 	archive := filepath.Join(t.TempDir(), "image.tar")
-	f, err := os.Create(archive)
-	must(t, err)
-	cmd := exec.CommandContext(t.Context(), "docker", "exec", node, "ctr", "--namespace=k8s.io", "images", "export", "-", from)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = f, &said
-	if err := cmp.Or(cmd.Run(), f.Close()); err != nil {
-		t.Fatalf("exporting %s: %v: %s", from, err, said.String())
-	}
+	inNode(t, node, "ctr", "--namespace=k8s.io", "images", "export", inside, from)
+	docker(t, "cp", node+":"+inside, archive)
+	inNode(t, node, "rm", inside)
 	image, err := tarball.ImageFromPath(archive, nil)
 	must(t, err)
 	put := func(method, path, mediaType string, content io.Reader) {
@@ -165,7 +161,7 @@ func push(t *testing.T, node, from string, blobs http.Handler, to string) {
 		must(t, err)
 		content, err := l.Compressed()
 		must(t, err)
-		putBlob(digest, content)
+		putBlob(digest, io.NopCloser(content)) // the registry closes what it reads
 		must(t, content.Close())
 	}
 	config, err := image.ConfigName()
@@ -182,14 +178,14 @@ func push(t *testing.T, node, from string, blobs http.Handler, to string) {
 
 // pullsFrom has the node's containerd speak plain HTTP to the registry, until the
 // test ends, which also removes what it pulled.
-func pullsFrom(t *testing.T, node, at, image string) {
+func pullsFrom(t *testing.T, node, at string) {
 	t.Helper()
 	t.Cleanup(func() {
 		inNode(t, node, "sh", "-ec", fmt.Sprintf(`
 rm -r %[1]s
 mv %[2]s.before %[2]s
 systemctl restart containerd
-if crictl inspecti %[3]s >/dev/null 2>&1; then crictl rmi %[3]s; fi`, hostsDir, containerdConfig, image))
+ctr --namespace=k8s.io images ls -q | grep '^%[3]s/' | xargs -r ctr --namespace=k8s.io images rm`, hostsDir, containerdConfig, at))
 	})
 	inNode(t, node, "sh", "-ec", fmt.Sprintf(`
 mkdir -p '%[1]s/%[3]s'
