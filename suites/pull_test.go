@@ -44,7 +44,9 @@ const (
 
 // TestPullFromRegistry proves on a real cluster that pods run images of a registry
 // that wants a password: with the right Secret claims are proven, and without it, or
-// with a wrong one, each is inconclusive for what the registry says.
+// with a wrong one, each is inconclusive for what the registry says. The cluster is
+// good for nothing else after it: since Kubernetes 1.35 the kubelet remembers that an
+// image came by a Secret, and starts it for nobody who has none, by whatever name.
 func TestPullFromRegistry(t *testing.T) {
 	kubeconfig := os.Getenv(envPull)
 	if kubeconfig == "" {
