@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// settleTime is how long kube-proxy may take to follow a change of a Service,
-	// and pollTime how often that is looked at: a node that is asked more often
-	// than once a second stops saying that it cannot (net.ipv4.icmp_ratelimit), and
-	// what is refused seems to be dropped.
-	settleTime = 10 * time.Second
+	// settleTime is how long kube-proxy may take to follow a change of a Service: a
+	// second or two, and more than ten on a busy node. pollTime is how often that is
+	// looked at: a node that is asked more often than once a second stops saying that
+	// it cannot (net.ipv4.icmp_ratelimit), and what is refused seems to be dropped.
+	settleTime = 25 * time.Second
 	pollTime   = time.Second
 )
 
