@@ -113,7 +113,7 @@ func parse[T any](raw []byte, kind string) (T, error) {
 	group, version, _ := strings.Cut(head.APIVersion, "/")
 	ourGroup, ourVersion, _ := strings.Cut(APIVersion, "/")
 	if group != ourGroup || head.Kind != kind {
-		return none, fmt.Errorf("it is a %q of %q, not a %q of %q", head.Kind, head.APIVersion, Kind, APIVersion)
+		return none, fmt.Errorf("it is a %q of %q, not a %q of %q", head.Kind, head.APIVersion, kind, APIVersion)
 	}
 	if version != ourVersion {
 		age := errOlder

@@ -137,7 +137,7 @@ func serveRegistry(t *testing.T, ip string, blobs http.Handler) string {
 func push(t *testing.T, node, from string, blobs http.Handler, to string) {
 	t.Helper()
 	// Through a file, for the output of a long exec loses its end.
-	const inside = "/root/inroads-pull.tar"
+	const inside = "/kind/inroads-pull.tar"
 	archive := filepath.Join(t.TempDir(), "image.tar")
 	inNode(t, node, "ctr", "--namespace=k8s.io", "images", "export", inside, from)
 	docker(t, "cp", node+":"+inside, archive)

@@ -111,14 +111,11 @@ func (t Target) toAPI() []Way {
 		return func() Pod { return Pod{URL: "https://" + t.Backend.APIServer + apiPath, API: true, Fresh: fresh} }
 	}
 	ways = append(ways,
-		Way{Name: "pod", About: "from a pod, the cluster IP of the API server over connections that are kept", Open: t.inPod(pod(false))},
-		Way{Name: "pod-new", About: "the same, with a connection for each request", Open: t.inPod(pod(true))},
+		Way{Name: "pod", About: "from a pod, the cluster IP of the API server over connections that are kept", Missing: t.notFromPod(), Open: t.inPod(pod(false))},
+		Way{Name: "pod-new", About: "the same, with a connection for each request", Missing: t.notFromPod(), Open: t.inPod(pod(true))},
 	)
 	for i := range ways {
 		ways[i].Load = LoadAPI
-		if i >= 3 {
-			ways[i].Missing = t.notFromPod()
-		}
 	}
 	return ways
 }

@@ -44,14 +44,17 @@ func (c *contextChoice) bind(cmd *cobra.Command, o *harness.Options) {
 // cluster or none. The first takes the place of --context in the options, which are
 // then those of a cluster that is there.
 func (c *contextChoice) choose(cmd *cobra.Command, o *harness.Options) ([]string, error) {
-	named := cmd.Flags().Changed(flagContexts)
+	named, flag := cmd.Flags().Changed(flagContexts), flagContexts
+	if c.all {
+		flag = flagAllContexts
+	}
 	switch {
 	case !named && !c.all:
 		return nil, nil
 	case named && c.all:
 		return nil, usage("--contexts and --all-contexts are two choices", "drop one of them")
 	case o.Context != "":
-		return nil, usage(fmt.Sprintf("--context chooses one cluster, --%s several", map[bool]string{true: flagContexts, false: flagAllContexts}[named]), "drop one of them")
+		return nil, usage(fmt.Sprintf("--context chooses one cluster, --%s several", flag), "drop one of them")
 	}
 	source, there, err := loadContexts(o.Kubeconfig)
 	if err != nil {

@@ -46,7 +46,7 @@ func (m *measurer) backend(ctx context.Context, stage *harness.Stage) (*measure.
 	switch {
 	case m.options.NoPods:
 		return nil, errors.New("the measuring was told to start no pods")
-	case !slices.Contains(m.loads, measure.LoadBackend) && !slices.Contains(m.loads, measure.LoadTransfer) && !m.asksFromPod():
+	case !m.wantsBackend():
 		return nil, errors.New("no way that was asked for needs one")
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, backendTime, fmt.Errorf("the pods were not ready in %s", backendTime))
@@ -109,9 +109,10 @@ func (m *measurer) backend(ctx context.Context, stage *harness.Stage) (*measure.
 	return b, nil
 }
 
-// asksFromPod is whether a way begins in a pod.
-func (m *measurer) asksFromPod() bool {
-	return len(m.ways) == 0 || slices.Contains(m.ways, "pod") || slices.Contains(m.ways, "pod-new")
+// wantsBackend is whether one of the ways that were asked for is missing without one.
+func (m *measurer) wantsBackend() bool {
+	without := measure.Target{NoBackend: "there is none", Node: "any"}
+	return slices.ContainsFunc(m.selected(without), func(w measure.Way) bool { return w.Missing != "" })
 }
 
 // reaches returns why this machine does not reach the port, or nil.
