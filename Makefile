@@ -14,8 +14,11 @@ ARGS               ?=
 # What 'make faults' breaks, and how often it proves the claims before that.
 FAULTS             ?=
 HEALTHY            ?=
-# Flags of 'go test', such as -v or -race.
+# Flags of 'go test', such as -v; -race wants CGO_ENABLED=1.
 TESTFLAGS          ?=
+
+# One binary for every Linux, as a container of nothing else needs it, and lighter.
+export CGO_ENABLED ?= 0
 
 version_flag = $(if $(KUBERNETES_VERSION),--kubernetes-version=$(KUBERNETES_VERSION))
 run_flags    = --profile=$(PROFILE) $(if $(CLAIMS),--claim=$(CLAIMS)) $(if $(PROCS),--procs=$(PROCS)) \
@@ -70,8 +73,7 @@ fmt: ## format the code
 node-image: build ## build the node image that needs no registry: KUBERNETES_VERSION
 	bin/inroads node-image build $(version_flag)
 
-image: ## write a container image of inroads, to run it in a cluster, to bin/inroads.tar
-	CGO_ENABLED=0 go build -o bin/inroads ./cmd/inroads
+image: build ## write a container image of inroads, to run it in a cluster, to bin/inroads.tar
 	bin/inroads image --output bin/inroads.tar
 
 sweep: build ## remove what killed runs left on this machine
