@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -11,12 +12,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/inroads-k8s/inroads/framework/access"
+	"github.com/inroads-k8s/inroads/framework/catalog"
+	"github.com/inroads-k8s/inroads/framework/poll"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // tokenLifetime is how long the tokens of a spec are valid; the API server
 // grants no less than ten minutes.
 const tokenLifetime = 10 * time.Minute
+
+const (
+	// rightTime is how long the API server has to notice an RBAC object; it is a
+	// matter of milliseconds.
+	rightTime     = 20 * time.Second
+	rightInterval = 100 * time.Millisecond
+)
 
 // ServiceAccount creates a ServiceAccount, which has no rights of its own, in
 // the spec's namespace.
@@ -43,6 +54,28 @@ func (e *Env) Grant(ctx context.Context, sa *corev1.ServiceAccount, rules ...rba
 	}, metav1.CreateOptions{})
 	e.Require(err, "creating RoleBinding "+sa.Name)
 	return binding
+}
+
+// AwaitRight asks again and again for what a right allows that Grant gave, until
+// the API server has noticed it. It fails the spec when that takes too long, and
+// at once for an answer that is neither a refusal nor what was asked for.
+func (e *Env) AwaitRight(ctx context.Context, what string, ask func(context.Context) access.Result) {
+	ginkgo.GinkgoHelper()
+	bounded, cancel := context.WithTimeout(ctx, rightTime)
+	defer cancel()
+	var last access.Result
+	err := poll.Until(bounded, "the RoleBinding to be noticed", rightInterval, func(ctx context.Context) error {
+		switch last = ask(ctx); last.Outcome {
+		case catalog.Reached:
+			return nil
+		case catalog.Forbidden:
+			return errors.New(last.Summary())
+		}
+		return poll.Permanent(errors.New(last.Summary()))
+	})
+	if err != nil {
+		e.Meet(access.Blame(last, catalog.Reached), what, last, catalog.Reached)
+	}
 }
 
 // As returns the configuration of a client that is the ServiceAccount, by a

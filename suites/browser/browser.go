@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -18,7 +17,6 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/framework/poll"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
@@ -28,11 +26,6 @@ const (
 	anonymous   = "system:anonymous"
 	bearer      = "Bearer"
 	podList     = "PodList"
-
-	// grantTime is how long an authorizer may take to see a RoleBinding; it is a
-	// matter of milliseconds.
-	grantTime = 20 * time.Second
-	pollTime  = 200 * time.Millisecond
 )
 
 var _ = harness.Area(catalog.PathBrowser, func() {
@@ -124,14 +117,9 @@ func waitForGrant(ctx context.Context, env *harness.Env, url string, cfg *rest.C
 	ginkgo.GinkgoHelper()
 	client, _, err := access.APIClient(cfg)
 	env.Require(err, "making a client with the token")
-	ctx, cancel := context.WithTimeout(ctx, grantTime)
-	defer cancel()
-	env.Held(catalog.HopAuthz, poll.Until(ctx, "the RoleBinding to be noticed", pollTime, func(ctx context.Context) error {
-		if r := access.Do(ctx, client, access.Request{URL: url}); r.Outcome != catalog.Reached {
-			return fmt.Errorf("%s", r)
-		}
-		return nil
-	}))
+	env.AwaitRight(ctx, "client-go does what a RoleBinding grants", func(ctx context.Context) access.Result {
+		return access.Do(ctx, client, access.Request{URL: url})
+	})
 }
 
 // pods returns the address of a namespace's pods.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -16,7 +15,6 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/framework/poll"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
@@ -28,10 +26,6 @@ const (
 
 	contentJSON       = "application/json"
 	contentMergePatch = "application/merge-patch+json"
-
-	// rightsTime is how long the API server has to notice an RBAC object.
-	rightsTime   = 10 * time.Second
-	pollInterval = 100 * time.Millisecond
 )
 
 // program is an HTTP client of this machine.
@@ -139,22 +133,9 @@ func visitorName(ctx context.Context, env *harness.Env) string {
 // awaitRight waits until a right that was granted a moment ago is noticed.
 func (c caller) awaitRight(ctx context.Context, path string) {
 	ginkgo.GinkgoHelper()
-	bounded, cancel := context.WithTimeout(ctx, rightsTime)
-	defer cancel()
-	var last access.Result
-	err := poll.Until(bounded, "the RoleBinding to be noticed", pollInterval, func(ctx context.Context) error {
-		last = c.asked(ctx, request{path: path})
-		switch last.Outcome {
-		case catalog.Reached:
-			return nil
-		case catalog.Forbidden:
-			return fmt.Errorf("%s", last.Summary())
-		}
-		return poll.Permanent(fmt.Errorf("%s", last.Summary()))
+	c.env.AwaitRight(ctx, string(c.program)+" does what a RoleBinding grants", func(ctx context.Context) access.Result {
+		return c.asked(ctx, request{path: path})
 	})
-	if err != nil {
-		c.env.Meet(access.Blame(last, catalog.Reached), string(c.program)+" does what a RoleBinding grants", last, catalog.Reached)
-	}
 }
 
 // configMaps is the path of the ConfigMaps of the spec's namespace, and subject

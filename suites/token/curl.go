@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -15,7 +14,6 @@ import (
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/harness"
-	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 var _ = harness.Area(catalog.PathToken, func() {
@@ -57,14 +55,9 @@ var _ = harness.Area(catalog.PathToken, func() {
 		ginkgo.By("a RoleBinding grants them")
 		env.Grant(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: defaultName}},
 			rbacv1.PolicyRule{APIGroups: []string{corev1.GroupName}, Resources: []string{"pods"}, Verbs: []string{"list"}})
-		granted, cancel := context.WithTimeout(ctx, rightsTime)
-		defer cancel()
-		env.Held(catalog.HopAuthz, poll.Until(granted, "the RoleBinding to be noticed", pollInterval, func(ctx context.Context) error {
-			if last := r.asked(ctx, pods, token, flagInsecure); last.Status != http.StatusOK {
-				return fmt.Errorf("%s", last)
-			}
-			return nil
-		}))
+		env.AwaitRight(ctx, "curl lists pods that a RoleBinding grants", func(ctx context.Context) access.Result {
+			return r.asked(ctx, pods, token, flagInsecure)
+		})
 		r.ask(ctx, "curl lists pods that a RoleBinding grants", pods, token, catalog.Reached, flagInsecure)
 	})
 })

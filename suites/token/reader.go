@@ -41,9 +41,7 @@ const (
 	// controllerTime is how long the cluster's controllers have to act on an
 	// object; an idle cluster's take less than a second.
 	controllerTime = 15 * time.Second
-	// rightsTime is how long the API server has to notice an RBAC object.
-	rightsTime   = 10 * time.Second
-	pollInterval = 100 * time.Millisecond
+	pollInterval   = 100 * time.Millisecond
 )
 
 // reader is someone who follows the page in a namespace of their own.
