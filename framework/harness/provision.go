@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/inroads-k8s/inroads/fixtures/topologies"
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
 	"github.com/inroads-k8s/inroads/framework/cluster/cache"
 	"github.com/inroads-k8s/inroads/framework/cluster/engine"
@@ -88,7 +89,7 @@ func KindOptions(o Options, cacheDir string, log io.Writer) (kind.Options, error
 		Name:              cmp.Or(o.ClusterName, DefaultClusterName),
 		Config:            topology.Config,
 		ConfigSource:      source,
-		Topology:          o.Topology,
+		Topology:          cmp.Or(o.Topology, catalog.Topology(topology.Name)),
 		Files:             topology.Files,
 		NodeImage:         o.NodeImage,
 		KubernetesVersion: o.KubernetesVersion,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,20 @@ func TestKindConfig(t *testing.T) {
 	}
 	if got, source, err := kindConfig(Options{KindConfig: path}); err != nil || string(got.Config) != "theirs" || source != `"`+path+`"` {
 		t.Errorf("a file: %q from %s, error %v", got.Config, source, err)
+	}
+}
+
+// TestSameCluster sees that a cluster that is made by default is the one that a run
+// on the topology by its name may take.
+func TestSameCluster(t *testing.T) {
+	dir := t.TempDir()
+	byDefault, err := KindOptions(Options{}, dir, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName, err := KindOptions(Options{Topology: catalog.TopologyMultiNode}, dir, io.Discard)
+	if err != nil || !reflect.DeepEqual(byDefault, byName) {
+		t.Errorf("error %v, by default %+v, by name %+v", err, byDefault, byName)
 	}
 }
 
