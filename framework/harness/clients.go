@@ -36,8 +36,9 @@ const (
 	tagOfPage = clientGo + "@kubernetes-1.23.0"
 )
 
-// goVariables are those of the go tool that do not depend on a home folder.
-var goVariables = []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOFLAGS", "GOTOOLCHAIN"}
+// goVariables are those of the go tool that do not depend on a home folder, and by
+// which what was built once is not built again.
+var goVariables = []string{"CGO_ENABLED", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOFLAGS", "GOTOOLCHAIN"}
 
 // clientDir returns the folder of a language's client, named by its files.
 func clientDir(language string) (string, error) {
