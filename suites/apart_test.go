@@ -11,6 +11,13 @@ import (
 	"github.com/inroads-k8s/inroads/framework/harness"
 )
 
+// reportOf is what is read of the report of a run.
+type reportOf struct {
+	Claims []verdictOf `json:"claims"`
+	// CleanUpFailure is what the run could not remove, or "".
+	CleanUpFailure string `json:"cleanUpFailure"`
+}
+
 // verdictOf is what a run says of one claim.
 type verdictOf struct {
 	ID      catalog.ID      `json:"id"`
@@ -19,8 +26,8 @@ type verdictOf struct {
 }
 
 // proveApart proves the claims of the options in a process of its own, in each of
-// which suites can be run once. It returns what the report says of them.
-func proveApart(t *testing.T, o harness.Options) []verdictOf {
+// which suites can be run once.
+func proveApart(t *testing.T, o harness.Options) (report reportOf) {
 	t.Helper()
 	o.Artifacts = t.TempDir()
 	environ, err := o.Environ()
@@ -32,12 +39,9 @@ func proveApart(t *testing.T, o harness.Options) []verdictOf {
 	if err != nil {
 		t.Fatalf("there is no report: %v\n%s", err, out)
 	}
-	var report struct {
-		Claims []verdictOf `json:"claims"`
-	}
 	must(t, json.Unmarshal(raw, &report))
 	if len(report.Claims) != len(o.Claims) {
 		t.Fatalf("the report has %d claims, want %d\n%s", len(report.Claims), len(o.Claims), out)
 	}
-	return report.Claims
+	return report
 }

@@ -104,7 +104,7 @@ func TestPullFromRegistry(t *testing.T) {
 			o.ImagePullSecret = ns.Name + "/" + row.secret
 		}
 		began := time.Now()
-		for _, c := range proveApart(t, o) {
+		for _, c := range proveApart(t, o).Claims {
 			t.Logf("with Secret %q: %s is %s: %s", row.secret, c.ID, c.Verdict, c.Reason)
 			if c.Verdict != row.verdict || !strings.Contains(c.Reason, row.says) {
 				t.Errorf("with Secret %q claim %s is %s and not %s, for %q", row.secret, c.ID, c.Verdict, row.verdict, row.says)
