@@ -62,6 +62,7 @@ census: ## count what runs leave that end, fail, are interrupted and are killed:
 
 bench: build ## measure inroads beside what kind costs and beside upstream's tests: ROUNDS=n ONLY=a,b KUBERNETES_VERSION ARGS
 	go build -o bin/bench ./cmd/bench
+	go build -o bin/bench-meter ./cmd/bench/meter
 	bin/bench $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(ONLY),--only=$(ONLY)) $(version_flag) $(ARGS)
 
 lint: ## run golangci-lint

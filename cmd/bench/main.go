@@ -10,15 +10,11 @@ import (
 	"syscall"
 
 	"github.com/inroads-k8s/inroads/cmd/bench/internal/cli"
-	"github.com/inroads-k8s/inroads/cmd/bench/internal/meter"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
-	if code, ok := meter.Child(os.Args[1:]); ok {
-		return code
-	}
 	// Only the first signal is waited for: the next one leaves at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)

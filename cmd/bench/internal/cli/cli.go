@@ -173,6 +173,14 @@ func (o *options) prepare(ctx context.Context) (setup samples.Setup, err error) 
 	if err != nil {
 		return setup, fmt.Errorf("reading the program to measure: %w; build it with 'make build', or give another with --inroads", err)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return setup, err
+	}
+	o.Meter = self + "-meter"
+	if _, err := os.Stat(o.Meter); err != nil {
+		return setup, fmt.Errorf("looking for the program that measures: %w; 'make bench' builds it", err)
+	}
 	if o.CacheDir, err = cache.Dir(); err != nil {
 		return setup, err
 	}

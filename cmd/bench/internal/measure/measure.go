@@ -32,6 +32,8 @@ type Options struct {
 	Artifacts string
 	// Inroads is the path of the program under test, absolute.
 	Inroads string
+	// Meter is the path of the program that runs it and others, absolute.
+	Meter string
 	// CacheDir is the cache folder of inroads.
 	CacheDir string
 	// Image is the node image of all clusters.
@@ -302,7 +304,7 @@ func (b *bench) program(ctx context.Context, dir string, c meter.Command) (s sam
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	c.Output = out
-	u, err := meter.Run(ctx, c)
+	u, err := meter.Run(ctx, b.Meter, c)
 	if err != nil {
 		return s, err
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -43,44 +45,25 @@ type Command struct {
 }
 
 const (
-	// envMeter makes a process of this binary the one that starts and waits.
-	envMeter = "INROADS_BENCH_METER"
-	// usageFile is the descriptor on which it tells what it saw.
+	// usageFile is the descriptor on which Watch tells what it saw.
 	usageFile = 3
 	// cleanUpTime is how long an interrupted program may take to clean up.
 	cleanUpTime = 5 * time.Minute
 )
 
-// Child does the work of a process that Run started, and returns its exit code and
-// true. In any other process it returns false at once. It must be called before
-// the program does anything that takes memory.
-func Child(args []string) (code int, ok bool) {
-	if os.Getenv(envMeter) == "" {
-		return 0, false
-	}
-	if err := watch(args); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1, true
-	}
-	return 0, true
-}
-
-// Run runs the program by way of a small process of this binary, whose memory, and
-// not this one's, is what the program begins with. When ctx ends the program is
-// interrupted once, and may clean up. An exit code other than 0 is no error.
-func Run(ctx context.Context, c Command) (Usage, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return Usage{}, err
-	}
+// Run runs the program by way of another, whose path is given and which does
+// nothing but Watch: its memory, and not this process's, is what the program begins
+// with. When ctx ends the program is interrupted once, and may clean up. An exit
+// code other than 0 is no error.
+func Run(ctx context.Context, watcher string, c Command) (Usage, error) {
 	told, tells, err := os.Pipe()
 	if err != nil {
 		return Usage{}, err
 	}
 	defer told.Close()
-	cmd := exec.CommandContext(ctx, self, c.Args...)
+	cmd := exec.CommandContext(ctx, watcher, c.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Dir, c.Output, c.Output
-	cmd.Env = append(append(os.Environ(), c.Env...), envMeter+"=1")
+	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.ExtraFiles = []*os.File{tells}
 	// In a group of its own, a Ctrl-C on the terminal reaches it once, by ctx.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -104,13 +87,11 @@ func Run(ctx context.Context, c Command) (Usage, error) {
 	return u, nil
 }
 
-// watch starts the program, waits for it and tells what it took.
-func watch(args []string) error {
+// Watch starts the program, waits for it and tells Run what it took. It is all that
+// the process does.
+func Watch(args []string) error {
 	if len(args) == 0 {
 		return errors.New("there is no program to run")
-	}
-	if err := os.Unsetenv(envMeter); err != nil {
-		return err
 	}
 	// An interrupt is the program's, in the same group; this process waits for it.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
@@ -118,12 +99,12 @@ func watch(args []string) error {
 	syscall.CloseOnExec(usageFile)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+	floor, err := peakMemory()
+	if err != nil {
 		return err
 	}
 	started := time.Now()
-	err := cmd.Run()
+	err = cmd.Run()
 	took := time.Since(started)
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return err
@@ -136,10 +117,26 @@ func watch(args []string) error {
 		Seconds:    took.Seconds(),
 		CPUSeconds: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
 		MaxRSS:     usage.Maxrss * kilobyte,
-		Floor:      own.Maxrss * kilobyte,
+		Floor:      floor,
 		Exit:       cmd.ProcessState.ExitCode(),
 	})
 }
 
-// kilobyte is the unit of Maxrss on Linux.
+// kilobyte is the unit of Maxrss on Linux, and of what it calls kB.
 const kilobyte = 1024
+
+// peakMemory is the most memory that this process has had, in bytes. What
+// getrusage says of it begins with that of the one that started it.
+func peakMemory() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 64)
+			return n * kilobyte, err
+		}
+	}
+	return 0, errors.New("this system does not tell how much memory a process has had")
+}

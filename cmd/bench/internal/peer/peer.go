@@ -76,6 +76,8 @@ func Command(e nodeimage.E2E, ref cluster.Ref, procs int, dir string) meter.Comm
 			"--report-dir=" + dir, "--disable-log-dump",
 		},
 		Dir: dir,
+		// It leaves files there.
+		Env: []string{"TMPDIR=" + dir},
 	}
 }
 
