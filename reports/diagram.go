@@ -167,24 +167,7 @@ const (
 	markUnsure  = "?"
 	markNone    = "–"
 	markSkipped = "»"
-	markEvident = "●"
 )
-
-// Mark is the sign of the hop's state.
-func (h hop) Mark() string {
-	switch h.State {
-	case probe.OK:
-		return markGood
-	case probe.Broken:
-		return markBad
-	case evident:
-		return markEvident
-	case probe.NotReached:
-		return "⊘"
-	default:
-		return "○"
-	}
-}
 
 // Word is the hop's state in words.
 func (h hop) Word() string {

@@ -290,18 +290,6 @@ func stepViewOf(s Step) stepView {
 	return v
 }
 
-// Mark is the sign of how the step went.
-func (s stepView) Mark() string {
-	switch s.As {
-	case "wanted":
-		return markGood
-	case "unwanted":
-		return markBad
-	default:
-		return markEvident
-	}
-}
-
 // Anchor is where the claim is on the page.
 func (c Claim) Anchor() string { return cmp.Or(c.anchor, "claim-"+class(c.Name())) }
 

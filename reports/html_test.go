@@ -133,7 +133,7 @@ func TestDiagram(t *testing.T) {
 			"dial ok, tls broken"},
 	}
 	hops := regexp.MustCompile(`(?s)<ol class="hops">(.*?)</ol>`)
-	one := regexp.MustCompile(`</span> ([a-z-]+)</b> <span>([a-z ]+)</span>`)
+	one := regexp.MustCompile(`<b>([a-z-]+)</b> <span>([a-z ]+)</span>`)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.claim.ID = "a/b"
