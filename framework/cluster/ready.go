@@ -275,10 +275,14 @@ func replicas(d *appsv1.Deployment) int32 {
 	return *d.Spec.Replicas
 }
 
-// available is whether all of the deployment's pods are, in its present form.
+// available is whether the deployment is, in its present form, by its own condition:
+// of CoreDNS that lets one pod be missing, and the kubelet may be ten seconds late to
+// see that one is ready.
 func available(d *appsv1.Deployment) bool {
-	return d.Status.ObservedGeneration >= d.Generation &&
-		d.Status.AvailableReplicas >= replicas(d) && d.Status.UpdatedReplicas >= replicas(d)
+	return d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas >= replicas(d) &&
+		slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
+		})
 }
 
 func addresses(s *discoveryv1.EndpointSlice) int {

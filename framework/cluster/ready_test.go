@@ -37,11 +37,19 @@ func node(name string, ready corev1.ConditionStatus, labels ...string) *corev1.N
 	return n
 }
 
+// dns is CoreDNS with so many of its pods, of which one may be missing.
 func dns(available, want int32) *appsv1.Deployment {
+	enough := corev1.ConditionFalse
+	if available >= want-1 {
+		enough = corev1.ConditionTrue
+	}
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: coreDNS},
 		Spec:       appsv1.DeploymentSpec{Replicas: &want},
-		Status:     appsv1.DeploymentStatus{AvailableReplicas: available, UpdatedReplicas: want},
+		Status: appsv1.DeploymentStatus{
+			AvailableReplicas: available, UpdatedReplicas: want,
+			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: enough}},
+		},
 	}
 }
 
@@ -87,7 +95,8 @@ func TestMissing(t *testing.T) {
 		{"a node's report", nil, func(s *snapshot) { s.nodes[0] = node("x-worker", "") },
 			[]string{`node "x-worker" not Ready (it has not reported)`}},
 		{"CoreDNS", nil, func(s *snapshot) { s.dns = nil }, []string{"deployment kube-system/coredns is not there"}},
-		{"one pod of CoreDNS", nil, func(s *snapshot) { s.dns = dns(1, 2) }, []string{"deployment kube-system/coredns 1/2 available"}},
+		{"the pods of CoreDNS", nil, func(s *snapshot) { s.dns = dns(0, 2) }, []string{"deployment kube-system/coredns 0/2 available"}},
+		{"one pod of CoreDNS", nil, func(s *snapshot) { s.dns = dns(1, 2) }, nil},
 		{"the service account", nil, func(s *snapshot) { s.serviceAccount = false }, []string{"service account default/default is not there"}},
 		{"the root certificate", nil, func(s *snapshot) { s.rootCA = false }, []string{"config map default/kube-root-ca.crt is not there"}},
 		{"the service", nil, func(s *snapshot) { s.service, s.endpoints = false, 0 }, []string{"service default/kubernetes is not there"}},

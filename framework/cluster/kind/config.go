@@ -67,7 +67,26 @@ const (
 apiVersion: kubelet.config.k8s.io/v1beta1
 failCgroupV1: false
 `
+	// controllerQPS is ten times the default, and twice that may come in a burst, as
+	// by default.
+	controllerQPS = 200
+	leadAlone     = `kind: ClusterConfiguration
+controllerManager:
+  extraArgs:
+    leader-elect: "false"
+scheduler:
+  extraArgs:
+    leader-elect: "false"
+`
 )
+
+// Like leadAlone without a version, for kind converts what it says then.
+var askAtOnce = fmt.Sprintf(`kind: ClusterConfiguration
+controllerManager:
+  extraArgs:
+    kube-api-qps: "%d"
+    kube-api-burst: "%d"
+`, controllerQPS, 2*controllerQPS)
 
 // adapt adds what nodes need in such a sandbox, and returns a line for each
 // setting that says why. What the configuration itself says stays.
@@ -89,6 +108,21 @@ func (c *clusterConfig) adapt(s engine.Sandbox) []string {
 		c.KubeadmConfigPatches = append([]string{allowCgroupV1}, c.KubeadmConfigPatches...)
 		lines = append(lines, "the kubelet's failCgroupV1 to false on every node, because "+s.CgroupV1)
 	}
+	return lines
+}
+
+// hasten has controllers start at once, and returns a line for each setting that
+// says why. What the configuration itself says stays. kubeadm join waits for what a
+// controller signs, and asks again no sooner than after five seconds.
+func (c *clusterConfig) hasten() []string {
+	lines := []string{fmt.Sprintf("kube-controller-manager's kube-api-qps to %d, because its controllers wait seconds for their turn to ask", controllerQPS)}
+	patches := []string{askAtOnce}
+	if c.controlPlanes() == 1 {
+		// Who asks for the lease before RBAC lets him asks again after seconds.
+		patches = append(patches, leadAlone)
+		lines = append(lines, "leader-elect to false, because there is one control plane")
+	}
+	c.KubeadmConfigPatches = append(patches, c.KubeadmConfigPatches...)
 	return lines
 }
 

@@ -211,6 +211,9 @@ func (p *Provider) make(ctx context.Context, config *clusterConfig) (cluster.Ref
 	if err != nil {
 		return cluster.Ref{}, err
 	}
+	for _, line := range config.hasten() {
+		p.logf("setting %s", line)
+	}
 	started := time.Now()
 	if _, err := p.start(ctx, config, image); err != nil {
 		return cluster.Ref{}, err
