@@ -57,14 +57,16 @@ func (e *Env) Grant(ctx context.Context, sa *corev1.ServiceAccount, rules ...rba
 }
 
 // AwaitRight asks again and again for what a right allows that Grant gave, until
-// the API server has noticed it. It fails the spec when that takes too long, and
-// at once for an answer that is neither a refusal nor what was asked for.
-func (e *Env) AwaitRight(ctx context.Context, what string, ask func(context.Context) access.Result) {
+// the API server has noticed it, and returns that answer. It fails the spec when
+// that takes too long, and at once for an answer that is neither a refusal nor what
+// was asked for.
+func (e *Env) AwaitRight(ctx context.Context, what string, ask func(context.Context) access.Result) access.Result {
 	ginkgo.GinkgoHelper()
 	bounded, cancel := context.WithTimeout(ctx, rightTime)
 	defer cancel()
 	var last access.Result
-	err := poll.Until(bounded, "the RoleBinding to be noticed", rightInterval, func(ctx context.Context) error {
+	// Why the wait ended is in the last answer.
+	_ = poll.Until(bounded, "the RoleBinding to be noticed", rightInterval, func(ctx context.Context) error {
 		switch last = ask(ctx); last.Outcome {
 		case catalog.Reached:
 			return nil
@@ -73,9 +75,7 @@ func (e *Env) AwaitRight(ctx context.Context, what string, ask func(context.Cont
 		}
 		return poll.Permanent(errors.New(last.Summary()))
 	})
-	if err != nil {
-		e.Meet(access.Blame(last, catalog.Reached), what, last, catalog.Reached)
-	}
+	return e.Meet(access.Blame(last, catalog.Reached), what, last, catalog.Reached)
 }
 
 // As returns the configuration of a client that is the ServiceAccount, by a

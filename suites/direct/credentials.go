@@ -47,7 +47,6 @@ var _ = harness.Area(catalog.PathDirect, func() {
 		ginkgo.By("with a location and no credential it is nobody")
 		list := configMaps(ctx, env)
 		visitor.awaitRight(ctx, list)
-		visitor.get(ctx, "asks for what the token's user may have", list, catalog.Reached)
 		bare := caller{env, curl, visitor.Anonymous()}
 		r := env.Saw(catalog.HopAuthz, "curl asks for the same without a credential", bare.asked(ctx, request{path: list}))
 		Expect(r.Outcome).To(BeElementOf(catalog.Forbidden, catalog.Unauthorized), "a curl without a credential: %s", r)

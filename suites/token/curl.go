@@ -58,7 +58,6 @@ var _ = harness.Area(catalog.PathToken, func() {
 		env.AwaitRight(ctx, "curl lists pods that a RoleBinding grants", func(ctx context.Context) access.Result {
 			return r.asked(ctx, pods, token, flagInsecure)
 		})
-		r.ask(ctx, "curl lists pods that a RoleBinding grants", pods, token, catalog.Reached, flagInsecure)
 	})
 })
 
