@@ -45,8 +45,10 @@ func Listed(r Result) (user string, pods []string) {
 const (
 	// PythonClient is the client of the API.
 	PythonClient = "kubernetes"
-	// PythonPip gives each virtual environment its pip.
-	PythonPip = "ensurepip"
+	// PythonPip installs packages, and PythonEnsurePip gives each virtual
+	// environment its pip.
+	PythonPip       = "pip"
+	PythonEnsurePip = "ensurepip"
 )
 
 // FindPython returns the first Python in PATH that has the module. A machine may

@@ -39,7 +39,7 @@ var serviceClaims = []Claim{
 		ID: "ap/reach-pod", Path: PathAPIServerProxy, Level: Core, Expect: Reached,
 		Sentence: "the API server's proxy reaches a pod at its first declared port, at a given port and over HTTPS, answers 404 for no such pod and 503 for a closed port, and is forbidden to a user without the right",
 		Source:   soManyProxies, Needs: []Feature{Pods},
-		Rights: rights(backends, throughPods, accountToken),
+		Rights: rights(ownPods, throughPods, accountToken, in("secrets", "create")),
 		Faults: []Fault{podsUnreachable, nodeRoutesGone, backendError, backendSlow, backendResets, proxyRightMissing},
 	},
 	{

@@ -133,7 +133,7 @@ func (s *Site) missing(ctx context.Context, n Need) string {
 			return err.Error()
 		}
 	case Venv:
-		if _, err := access.FindPython(ctx, access.PythonPip); err != nil {
+		if _, err := access.FindPython(ctx, access.PythonEnsurePip); err != nil {
 			return err.Error()
 		}
 	case Node:

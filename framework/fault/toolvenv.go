@@ -14,7 +14,7 @@ const withoutDependencies = "[install]\nno-deps = true\n"
 
 // venvTools are broken in the virtual environments that they make.
 var venvTools = []tool{{
-	name: "venv-without-dependencies", hop: catalog.HopTool, program: access.PythonProgram, module: access.PythonPip,
+	name: "venv-without-dependencies", hop: catalog.HopTool, program: access.PythonProgram, module: access.PythonEnsurePip,
 	of: []string{"venv"}, needs: []Need{Venv}, spares: besidesHTTP,
 	run: func(ctx context.Context, c *toolCall) (int, error) {
 		code, err := c.child(ctx)

@@ -111,8 +111,8 @@ func installNodeClient(ctx context.Context, log io.Writer) error {
 	return nil
 }
 
-// buildGoClient builds the program of client-go, which fills the caches that go
-// run then takes it from.
+// buildGoClient compiles the program of client-go and its example, into the cache
+// that go run then takes it from. It links neither: go run does, and keeps that too.
 func (s *session) buildGoClient(ctx context.Context) error {
 	if s.goEnv != nil {
 		return nil
@@ -129,8 +129,8 @@ func (s *session) buildGoClient(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &variables); err != nil {
 		return fmt.Errorf("reading go's variables: %w", err)
 	}
-	if err := s.runGo(ctx, "build", "-C", dir, "-o", os.DevNull, ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
-		return fmt.Errorf("building a program of client-go: %w", err)
+	if err := s.runGo(ctx, "list", "-C", dir, "-export", ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
+		return fmt.Errorf("compiling a program of client-go: %w", err)
 	}
 	s.goEnv = []string{"GOENV=off"}
 	for _, name := range goVariables {
@@ -145,8 +145,8 @@ func (s *session) buildPreviousGoClient(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.runGo(ctx, "build", "-C", dir, previousModule, "-o", os.DevNull, "."); err != nil {
-		return fmt.Errorf("building a program of an older client-go: %w", err)
+	if err := s.runGo(ctx, "list", "-C", dir, previousModule, "-export", "."); err != nil {
+		return fmt.Errorf("compiling a program of an older client-go: %w", err)
 	}
 	return nil
 }
@@ -183,21 +183,25 @@ func (s *session) askPythonIndex(ctx context.Context) error {
 	return s.noIndex
 }
 
-// askPythonIndex asks from a virtual environment in the folder.
+// askPythonIndex asks with the pip of a Python that has one, or else from a virtual
+// environment in the folder, which takes some seconds to make.
 func askPythonIndex(ctx context.Context, in string) error {
-	python, err := access.FindPython(ctx, access.PythonPip)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(in, "venv-")
+	dir, err := os.MkdirTemp(in, "index-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for _, args := range [][]string{
-		{python, "-m", "venv", dir},
-		append(pipCommand(dir), "--retries=0", "--timeout=5", "download", "--quiet", "--no-deps", "--dest="+dir, access.PythonClient),
-	} {
+	var commands [][]string
+	python, err := access.FindPython(ctx, access.PythonPip)
+	if err != nil {
+		bare, err := access.FindPython(ctx, access.PythonEnsurePip)
+		if err != nil {
+			return err
+		}
+		commands, python = append(commands, []string{bare, "-m", "venv", dir}), venvPython(dir)
+	}
+	commands = append(commands, append(pipCommand(python), "--retries=0", "--timeout=5", "download", "--quiet", "--no-deps", "--dest="+dir, access.PythonClient))
+	for _, args := range commands {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("asking a package index for %s: %w: %s", access.PythonClient, err, bytes.TrimSpace(out))
 		}
@@ -205,9 +209,9 @@ func askPythonIndex(ctx context.Context, in string) error {
 	return nil
 }
 
-// pipCommand is the pip of a virtual environment.
-func pipCommand(dir string) []string {
-	return []string{venvPython(dir), "-m", "pip", "--disable-pip-version-check"}
+// pipCommand is the pip of that Python.
+func pipCommand(python string) []string {
+	return []string{python, "-m", access.PythonPip, "--disable-pip-version-check"}
 }
 
 func venvPython(dir string) string { return filepath.Join(dir, "bin", access.PythonProgram) }
@@ -222,7 +226,7 @@ type Venv struct {
 // Python that can.
 func (e *Env) MakeVenv(ctx context.Context) (Venv, access.Result) {
 	ginkgo.GinkgoHelper()
-	python, err := access.FindPython(ctx, access.PythonPip)
+	python, err := access.FindPython(ctx, access.PythonEnsurePip)
 	e.Require(err, "looking for a Python that makes virtual environments")
 	v := Venv{e, filepath.Join(e.dir, "venv")}
 	return v, e.Host.Exec(ctx, nil, python, "-m", "venv", v.dir)
@@ -230,7 +234,7 @@ func (e *Env) MakeVenv(ctx context.Context) (Venv, access.Result) {
 
 // Pip runs the environment's pip with this machine's package index.
 func (v Venv) Pip(ctx context.Context, args ...string) access.Result {
-	command := append(pipCommand(v.dir), args...)
+	command := append(pipCommand(venvPython(v.dir)), args...)
 	return v.env.Host.With(append(pipVariables(), "TMPDIR="+v.env.dir)...).Exec(ctx, nil, command[0], command[1:]...)
 }
 

@@ -27,7 +27,7 @@ const SuiteName = "inroads"
 // run is what this process knows of the run that it takes part in.
 var run struct {
 	options Options
-	// priorities are of the claims of a run that may end early.
+	// priorities are the places of the claims in the run.
 	priorities map[catalog.ID]ginkgo.SpecPriority
 	// id is the same in every process of the run.
 	id      string
@@ -68,7 +68,7 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 	gomega.RegisterFailHandler(fail)
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.Timeout = max(suite.Timeout, suiteTimeout)
-	options.arrange(&suite)
+	arrange(&suite)
 	return ginkgo.RunSpecs(t, SuiteName, suite, reporter)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -100,23 +101,31 @@ func (e *Env) skip(reason string) {
 	ginkgo.Skip(reason)
 }
 
-// priorities give each claim its place in the run, nil where any will do.
+// priorities give each claim its place in the run. Where it may end early that is
+// by what they tell; else those come last whose specs make no namespace, for one
+// takes seconds to go, which the run then need not wait for.
 func (o Options) priorities() map[catalog.ID]ginkgo.SpecPriority {
-	if !o.Limits.Telling() {
-		return nil
-	}
-	claims := catalog.MostTelling(o.Selected())
+	claims := o.Selected()
 	out := map[catalog.ID]ginkgo.SpecPriority{}
-	for i, c := range claims {
-		out[c.ID] = ginkgo.SpecPriority(len(claims) - i)
+	if o.Limits.Telling() {
+		for i, c := range catalog.MostTelling(claims) {
+			out[c.ID] = ginkgo.SpecPriority(len(claims) - i)
+		}
+		return out
+	}
+	for _, c := range claims {
+		switch {
+		case slices.Contains(c.Needs, catalog.Pods):
+			out[c.ID] = 2
+		case slices.ContainsFunc(c.Rights, func(r catalog.Right) bool { return r.Verb == "create" && r.Resource == "namespaces" }):
+			out[c.ID] = 1
+		}
 	}
 	return out
 }
 
 // arrange has Ginkgo keep to that order across containers.
-func (o Options) arrange(suite *types.SuiteConfig) {
-	suite.RandomizeAllSpecs = suite.RandomizeAllSpecs || o.Limits.Telling()
-}
+func arrange(suite *types.SuiteConfig) { suite.RandomizeAllSpecs = true }
 
 // haltAt notes the first claim that is disproven, where the run stops at it.
 func haltAt(e reports.Event) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
-	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
@@ -51,19 +50,25 @@ func TestLimits(t *testing.T) {
 // TestOrder proves that Ginkgo is told the order of catalog.MostTelling, and only
 // where a run may end early.
 func TestOrder(t *testing.T) {
-	var suite types.SuiteConfig
-	if (Options{}).arrange(&suite); suite.RandomizeAllSpecs || (Options{}).priorities() != nil {
-		t.Error("a run without limits has an order")
-	}
 	o := Options{Limits: Limits{Budget: time.Minute}}
-	if o.arrange(&suite); !suite.RandomizeAllSpecs {
-		t.Error("an order within containers alone")
-	}
 	all := catalog.MostTelling(o.Selected())
 	given := o.priorities()
 	for i, c := range all {
 		if got, want := given[c.ID], ginkgo.SpecPriority(len(all)-i); got != want {
 			t.Errorf("%s has priority %v, want %d", c.ID, got, want)
 		}
+	}
+}
+
+func TestClaimsWithoutNamespaceComeLast(t *testing.T) {
+	given := Options{}.priorities()
+	inTurn := []catalog.ID{"aap/ca-path", "token/default-sa-rights", "kubectl/first-access", "config-view/minify"}
+	for i, id := range inTurn[1:] {
+		if before := inTurn[i]; given[before] < given[id] {
+			t.Errorf("%s comes before %s", id, before)
+		}
+	}
+	if given["aap/ca-path"] <= given["token/default-sa-rights"] || given["token/default-sa-rights"] <= given["config-view/minify"] {
+		t.Errorf("no order: %v", given)
 	}
 }

@@ -230,6 +230,9 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 			return "the kubeconfig names no certificate authority"
 		}
 	case catalog.PythonClient:
+		if s.python != "" {
+			break
+		}
 		python, err := access.FindPython(ctx, access.PythonClient)
 		if err != nil {
 			return err.Error()

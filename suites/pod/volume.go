@@ -48,6 +48,11 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		pod.Spec.InitContainers = []corev1.Container{env.ClientContainer(initName, "sh", "-c", printClaims+" || true")}
 		pod.Spec.Containers = append(pod.Spec.Containers, env.ClientContainer(sidecarName, sleep...))
 		pod = env.CreatePod(ctx, pod)
+		debugged := pod.DeepCopy()
+		debugged.ResourceVersion = "" // the scheduler changes it meanwhile
+		debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: ephemeral(env.ClientContainer(ephemeralName, sleep...))}}
+		_, err = env.Client.CoreV1().Pods(debugged.Namespace).UpdateEphemeralContainers(ctx, debugged.Name, debugged, metav1.UpdateOptions{})
+		env.Require(err, "adding an ephemeral container")
 		obedient := env.CreatePod(ctx, podOf(env, "obedient", quiet.Name, nil))
 		insistent := env.CreatePod(ctx, podOf(env, "insistent", quiet.Name, ptr(true)))
 		refusing := env.CreatePod(ctx, podOf(env, "refusing", "", ptr(false)))
@@ -63,10 +68,6 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		expectPodToken(env, log, p.pod)
 
 		ginkgo.By("an ephemeral container has none")
-		debugged := p.pod.DeepCopy()
-		debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: ephemeral(env.ClientContainer(ephemeralName, sleep...))}}
-		_, err = env.Client.CoreV1().Pods(debugged.Namespace).UpdateEphemeralContainers(ctx, debugged.Name, debugged, metav1.UpdateOptions{})
-		env.Require(err, "adding an ephemeral container")
 		env.WaitPod(ctx, debugged, ephemeralRuns)
 		env.Meet(catalog.HopMount, "the ephemeral container looks for the folder", env.InContainer(ctx, p.pod, ephemeralName, absent), catalog.Reached)
 

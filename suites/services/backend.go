@@ -50,6 +50,23 @@ type backend struct {
 
 // newBackend runs the backend and waits until the API server can proxy to it.
 func newBackend(ctx context.Context, env *harness.Env) backend {
+	overHTTP := corev1.ServicePort{Port: servicePort, TargetPort: intstr.FromInt32(plainPort)}
+	overHTTPS := corev1.ServicePort{Port: serviceTLS, TargetPort: intstr.FromInt32(tlsPort), AppProtocol: ptr(portHTTPS)}
+	b := backend{
+		plain: env.CreateService(ctx, env.Service("plain", backendName, overHTTP)),
+		tls:   env.CreateService(ctx, env.Service("secure", backendName, overHTTPS)),
+	}
+	overHTTP.Name, overHTTPS.Name = portHTTP, portHTTPS
+	b.both = env.CreateService(ctx, env.Service(backendName, backendName, overHTTP, overHTTPS))
+	b.pod = newBackendPod(ctx, env)
+	for _, svc := range []*corev1.Service{b.plain, b.tls, b.both} {
+		waitEndpoints(ctx, env, svc, 1)
+	}
+	return b
+}
+
+// newBackendPod runs the pod of the backend.
+func newBackendPod(ctx context.Context, env *harness.Env) *corev1.Pod {
 	pod := env.ServerPod(backendName, backendName)
 	server := &pod.Spec.Containers[0]
 	server.Ports = []corev1.ContainerPort{{ContainerPort: plainPort}}
@@ -68,20 +85,7 @@ func newBackend(ctx context.Context, env *harness.Env) backend {
 		PeriodSeconds: 1,
 	}
 	pod.Spec.Containers = append(pod.Spec.Containers, secure)
-
-	overHTTP := corev1.ServicePort{Port: servicePort, TargetPort: intstr.FromInt32(plainPort)}
-	overHTTPS := corev1.ServicePort{Port: serviceTLS, TargetPort: intstr.FromInt32(tlsPort), AppProtocol: ptr(portHTTPS)}
-	b := backend{
-		plain: env.CreateService(ctx, env.Service("plain", backendName, overHTTP)),
-		tls:   env.CreateService(ctx, env.Service("secure", backendName, overHTTPS)),
-	}
-	overHTTP.Name, overHTTPS.Name = portHTTP, portHTTPS
-	b.both = env.CreateService(ctx, env.Service(backendName, backendName, overHTTP, overHTTPS))
-	b.pod = env.RunPod(ctx, pod)
-	for _, svc := range []*corev1.Service{b.plain, b.tls, b.both} {
-		waitEndpoints(ctx, env, svc, 1)
-	}
-	return b
+	return env.RunPod(ctx, pod)
 }
 
 // waitEndpoints waits until the Service has n ready endpoints, at least one, and

@@ -47,23 +47,23 @@ var _ = harness.Area(catalog.PathAPIServerProxy, func() {
 	})
 
 	harness.Prove("ap/reach-pod", func(ctx context.Context, env *harness.Env) {
-		b := newBackend(ctx, env)
+		pod := newBackendPod(ctx, env)
 		c := user(env, catalog.HopBackend)
 
 		ginkgo.By("the pod answers at its first declared port, at a port, and over HTTPS")
-		for _, id := range []string{b.pod.Name, withPort(b.pod.Name, plainPort), "https:" + withPort(b.pod.Name, tlsPort)} {
-			r := c.passedOn(ctx, "pod "+id+" is asked for its name", podPath(b.pod, id, hostname), catalog.Reached)
-			Expect(r.Stdout).To(Equal(b.pod.Name), answering)
+		for _, id := range []string{pod.Name, withPort(pod.Name, plainPort), "https:" + withPort(pod.Name, tlsPort)} {
+			r := c.passedOn(ctx, "pod "+id+" is asked for its name", podPath(pod, id, hostname), catalog.Reached)
+			Expect(r.Stdout).To(Equal(pod.Name), answering)
 		}
 
 		ginkgo.By("what is not there is said to be")
-		_, status := c.refused(ctx, catalog.HopService, "a pod that does not exist is asked", podPath(b.pod, missing, hostname), catalog.NotFound)
+		_, status := c.refused(ctx, catalog.HopService, "a pod that does not exist is asked", podPath(pod, missing, hostname), catalog.NotFound)
 		Expect(status.Details).To(HaveField("Name", missing), "the pod that the API server did not find")
-		r, _ := c.refused(ctx, catalog.HopBackend, "a port that nothing listens on is asked", podPath(b.pod, withPort(b.pod.Name, closedPort), hostname), catalog.Unavailable)
+		r, _ := c.refused(ctx, catalog.HopBackend, "a port that nothing listens on is asked", podPath(pod, withPort(pod.Name, closedPort), hostname), catalog.Unavailable)
 		Expect(access.Unreachable(r)).To(BeTrue(), "the API server says that it could not reach the port: %s", r.Summary())
 
 		ginkgo.By("a user without the right is refused")
-		stranger(ctx, env, catalog.HopBackend).forbidden(ctx, podPath(b.pod, b.pod.Name, hostname))
+		stranger(ctx, env, catalog.HopBackend).forbidden(ctx, podPath(pod, pod.Name, hostname))
 	})
 
 	harness.Prove("ap/reach-node", func(ctx context.Context, env *harness.Env) {
