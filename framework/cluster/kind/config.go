@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
@@ -67,26 +68,23 @@ const (
 apiVersion: kubelet.config.k8s.io/v1beta1
 failCgroupV1: false
 `
-	// controllerQPS is ten times the default, and twice that may come in a burst, as
-	// by default.
+	// controllerQPS is ten times the default, and leaderRetry a quarter of it.
 	controllerQPS = 200
-	leadAlone     = `kind: ClusterConfiguration
-controllerManager:
-  extraArgs:
-    leader-elect: "false"
-scheduler:
-  extraArgs:
-    leader-elect: "false"
-`
+	leaderRetry   = 500 * time.Millisecond
 )
 
-// Like leadAlone without a version, for kind converts what it says then.
-var askAtOnce = fmt.Sprintf(`kind: ClusterConfiguration
+// startAtOnce has no version, for kind converts what it says then. Twice the rate
+// may come in a burst, nearly as by default.
+var startAtOnce = fmt.Sprintf(`kind: ClusterConfiguration
 controllerManager:
   extraArgs:
-    kube-api-qps: "%d"
-    kube-api-burst: "%d"
-`, controllerQPS, 2*controllerQPS)
+    kube-api-qps: "%[1]d"
+    kube-api-burst: "%[2]d"
+    leader-elect-retry-period: %[3]s
+scheduler:
+  extraArgs:
+    leader-elect-retry-period: %[3]s
+`, controllerQPS, 2*controllerQPS, leaderRetry)
 
 // adapt adds what nodes need in such a sandbox, and returns a line for each
 // setting that says why. What the configuration itself says stays.
@@ -115,15 +113,11 @@ func (c *clusterConfig) adapt(s engine.Sandbox) []string {
 // says why. What the configuration itself says stays. kubeadm join waits for what a
 // controller signs, and asks again no sooner than after five seconds.
 func (c *clusterConfig) hasten() []string {
-	lines := []string{fmt.Sprintf("kube-controller-manager's kube-api-qps to %d, because its controllers wait seconds for their turn to ask", controllerQPS)}
-	patches := []string{askAtOnce}
-	if c.controlPlanes() == 1 {
-		// Who asks for the lease before RBAC lets him asks again after seconds.
-		patches = append(patches, leadAlone)
-		lines = append(lines, "leader-elect to false, because there is one control plane")
+	c.KubeadmConfigPatches = append([]string{startAtOnce}, c.KubeadmConfigPatches...)
+	return []string{
+		fmt.Sprintf("kube-controller-manager's kube-api-qps to %d, because its controllers wait seconds for their turn to ask", controllerQPS),
+		fmt.Sprintf("leader-elect-retry-period to %s, because RBAC does not let who would lead read the lease at first", leaderRetry),
 	}
-	c.KubeadmConfigPatches = append(patches, c.KubeadmConfigPatches...)
-	return lines
 }
 
 // images returns the node images that the configuration names, each once, and
