@@ -10,9 +10,12 @@ import (
 	"github.com/inroads-k8s/inroads/cmd/bench/internal/meter"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	if err := meter.Watch(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
