@@ -85,7 +85,8 @@ func (e *Env) PrivilegedNamespace(ctx context.Context) string {
 	return e.namespace
 }
 
-// NewNamespace creates another namespace, which is deleted with the spec.
+// NewNamespace creates another namespace, which is deleted with the spec, or with
+// the cluster.
 func (e *Env) NewNamespace(ctx context.Context) string {
 	ginkgo.GinkgoHelper()
 	name := e.createNamespace(ctx, restricted)
@@ -103,6 +104,11 @@ func waitServiceAccount(ctx context.Context, client kubernetes.Interface, namesp
 		func(*corev1.ServiceAccount) (bool, string) { return true, "" })
 }
 
+// discards is whether the cluster goes with the run. Then nothing but pods, which
+// take memory, need go before: for a namespace a controller asks for more than a
+// hundred kinds of objects.
+func (o Options) discards() bool { return !o.Existing() && !o.Keep }
+
 func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	ginkgo.GinkgoHelper()
 	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
@@ -114,6 +120,9 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	e.namespaces = append(e.namespaces, ns.Name)
 	client := e.Client
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error {
+		if run.options.discards() {
+			return client.CoreV1().Pods(ns.Name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+		}
 		err := client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
