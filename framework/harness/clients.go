@@ -191,14 +191,15 @@ func askPythonIndex(ctx context.Context, in string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	var commands [][]string
-	python, err := access.FindPython(ctx, access.PythonPip)
+	python, err := access.FindPython(ctx, access.PythonEnsurePip)
 	if err != nil {
-		bare, err := access.FindPython(ctx, access.PythonEnsurePip)
-		if err != nil {
-			return err
-		}
-		commands, python = append(commands, []string{bare, "-m", "venv", dir}), venvPython(dir)
+		return err
+	}
+	var commands [][]string
+	if installed, err := access.FindPython(ctx, access.PythonPip); err == nil {
+		python = installed
+	} else {
+		commands, python = append(commands, []string{python, "-m", "venv", dir}), venvPython(dir)
 	}
 	commands = append(commands, append(pipCommand(python), "--retries=0", "--timeout=5", "download", "--quiet", "--no-deps", "--dest="+dir, access.PythonClient))
 	for _, args := range commands {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,9 +105,9 @@ func waitServiceAccount(ctx context.Context, client kubernetes.Interface, namesp
 		func(*corev1.ServiceAccount) (bool, string) { return true, "" })
 }
 
-// discards is whether the cluster goes with the run. Then nothing but pods, which
-// take memory, need go before: for a namespace a controller asks for more than a
-// hundred kinds of objects.
+// discards is whether the cluster goes with the run. Then nothing need go before but
+// pods, which take memory, and Services, which take addresses: of a namespace a
+// controller deletes and lists each of some 35 kinds of objects.
 func (o Options) discards() bool { return !o.Existing() && !o.Keep }
 
 func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
@@ -121,7 +122,10 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	client := e.Client
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error {
 		if run.options.discards() {
-			return client.CoreV1().Pods(ns.Name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+			all := func(resource string) error {
+				return client.CoreV1().RESTClient().Delete().Namespace(ns.Name).Resource(resource).Do(ctx).Error()
+			}
+			return errors.Join(all("pods"), all(services))
 		}
 		err := client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) {

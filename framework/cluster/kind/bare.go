@@ -11,8 +11,9 @@ import (
 // CreateBare has kind alone make the cluster and wait, for at most wait, until it
 // takes it for ready. It returns how long kind took: what a cluster costs with the
 // configuration and the node image that Create would use, and without what Create
-// does beside kind and to be faster than it. The ref says no more than how to reach the cluster. What was
-// made is gone again when there is an error; else DeleteBare removes it.
+// does beside kind and to be faster than it. The ref says no more than how to reach
+// the cluster. What was made is gone again when there is an error; else DeleteBare
+// removes it.
 func (p *Provider) CreateBare(ctx context.Context, wait time.Duration) (cluster.Ref, time.Duration, error) {
 	config, err := parseConfig(p.o.Config, p.o.ConfigSource)
 	if err != nil {
