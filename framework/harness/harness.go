@@ -68,7 +68,8 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 	gomega.RegisterFailHandler(fail)
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.Timeout = max(suite.Timeout, suiteTimeout)
-	arrange(&suite)
+	// Else a priority would count within its container alone.
+	suite.RandomizeAllSpecs = true
 	return ginkgo.RunSpecs(t, SuiteName, suite, reporter)
 }
 

@@ -47,8 +47,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestOrder proves that Ginkgo is told the order of catalog.MostTelling, and only
-// where a run may end early.
+// TestOrder proves that Ginkgo is told the order of catalog.MostTelling where a run
+// may end early.
 func TestOrder(t *testing.T) {
 	o := Options{Limits: Limits{Budget: time.Minute}}
 	all := catalog.MostTelling(o.Selected())

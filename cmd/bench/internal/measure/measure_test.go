@@ -80,8 +80,8 @@ func TestExperimentsOfFigures(t *testing.T) {
 		want    []string
 	}{
 		{[]string{"a"}, []string{"made floor", "made inroads"}},
-		{[]string{"b"}, []string{"warm core-4", "warm upstream", "warm pairs"}},
-		{[]string{"b", "f"}, []string{"warm core-1", "warm core-2", "warm core-4", "warm core-8", "warm upstream", "warm pairs"}},
+		{[]string{"b"}, []string{"warm core-4", "warm pairs", "warm upstream"}},
+		{[]string{"b", "f"}, []string{"warm core-1", "warm core-2", "warm core-4", "warm core-8", "warm pairs", "warm upstream"}},
 		{[]string{"c"}, []string{"faults matrix"}},
 		{[]string{"d"}, []string{"warm list", "warm doctor", "warm dry-run", "warm one-claim"}},
 		{[]string{"e"}, []string{"cost core-4"}},
