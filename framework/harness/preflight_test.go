@@ -178,7 +178,9 @@ func TestPreflightOfPausedServer(t *testing.T) {
 
 func TestWalkWithin(t *testing.T) {
 	path := serveStandIn(t, standIn{delay: slowAt("")})
-	step, broken := walkWithin(t.Context(), patiently.way, probe.Target{Kubeconfig: path}).Broken()
+	// Less than the probe itself waits for an answer, which would be another end.
+	const limit = 3 * time.Second
+	step, broken := walkWithin(t.Context(), limit, probe.Target{Kubeconfig: path}).Broken()
 	if !broken || step.Hop != catalog.HopAuthn || step.Code != probe.APITimeout {
 		t.Errorf("broken at %q with %q", step.Hop, step.Code)
 	}
