@@ -68,8 +68,7 @@ func Run(t ginkgo.GinkgoTestingT) bool {
 	gomega.RegisterFailHandler(fail)
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.Timeout = max(suite.Timeout, suiteTimeout)
-	// Else a priority would count within its container alone.
-	suite.RandomizeAllSpecs = true
+	arrange(&suite)
 	return ginkgo.RunSpecs(t, SuiteName, suite, reporter)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/reports"
@@ -122,6 +123,9 @@ func (o Options) priorities() map[catalog.ID]ginkgo.SpecPriority {
 	}
 	return out
 }
+
+// arrange has Ginkgo keep to that order across containers.
+func arrange(suite *types.SuiteConfig) { suite.RandomizeAllSpecs = true }
 
 // haltAt notes the first claim that is disproven, where the run stops at it.
 func haltAt(e reports.Event) {

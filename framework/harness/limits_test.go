@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
@@ -50,6 +51,10 @@ func TestLimits(t *testing.T) {
 // TestOrder proves that Ginkgo is told the order of catalog.MostTelling where a run
 // may end early.
 func TestOrder(t *testing.T) {
+	var suite types.SuiteConfig
+	if arrange(&suite); !suite.RandomizeAllSpecs {
+		t.Error("an order within containers alone")
+	}
 	o := Options{Limits: Limits{Budget: time.Minute}}
 	all := catalog.MostTelling(o.Selected())
 	given := o.priorities()
