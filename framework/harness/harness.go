@@ -194,7 +194,7 @@ func provide(ctx context.Context) ([]cluster.Ref, error) {
 // nil where there is nothing to tell.
 func noteNamespaces(o Options, clusters []cluster.Ref, id string) (forget func() error, err error) {
 	// In a namespace that is there the objects themselves are noted.
-	if len(clusters) == 0 || o.discards() || o.Namespace != "" && !o.ClusterScoped {
+	if len(clusters) == 0 || !o.Existing() && !o.Keep || o.Namespace != "" && !o.ClusterScoped {
 		return nil, nil
 	}
 	l, _, err := openLedger()

@@ -105,11 +105,6 @@ func waitServiceAccount(ctx context.Context, client kubernetes.Interface, namesp
 		func(*corev1.ServiceAccount) (bool, string) { return true, "" })
 }
 
-// discards is whether the cluster goes with the run. Then nothing need go before but
-// pods, which take memory, and Services, which take addresses: of a namespace a
-// controller deletes and lists each of some 35 kinds of objects.
-func (o Options) discards() bool { return !o.Existing() && !o.Keep }
-
 func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	ginkgo.GinkgoHelper()
 	group, _, _ := strings.Cut(string(e.Claim.ID), "/")
@@ -121,7 +116,7 @@ func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
 	e.namespaces = append(e.namespaces, ns.Name)
 	client := e.Client
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error {
-		if run.options.discards() {
+		if run.options.Discard {
 			all := func(resource string) error {
 				return client.CoreV1().RESTClient().Delete().Namespace(ns.Name).Resource(resource).Do(ctx).Error()
 			}

@@ -82,6 +82,10 @@ type Options struct {
 	RightsMatter bool `json:"rightsMatter,omitempty"`
 	// Clusters are those that another process of this run has made.
 	Clusters []cluster.Ref `json:"clusters,omitempty"`
+	// Discard is whether those Clusters go with the run. Then nothing in them need go
+	// before but pods, which take memory, and Services, which take addresses: of a
+	// namespace a controller deletes and lists each of some 35 kinds of objects.
+	Discard bool `json:"discard,omitempty"`
 }
 
 const (

@@ -66,6 +66,9 @@ func newMatrixFixture(t *testing.T) *matrixFixture {
 			if err != nil {
 				return err
 			}
+			if options.Discard {
+				t.Error("the cluster of a matrix does not go with one run of its specs")
+			}
 			if f.leak != nil {
 				if err := f.leak(o, options.Artifacts); err != nil {
 					return err

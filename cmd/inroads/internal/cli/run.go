@@ -273,7 +273,7 @@ func (r *runner) preflight(ctx context.Context) *reports.SetupFailure {
 // there is an error.
 func (r *runner) provide(ctx context.Context) (func(context.Context) error, error) {
 	refs, release, err := r.provision(ctx, r.options, r.lines())
-	r.options.Clusters = refs
+	r.options.Clusters, r.options.Discard = refs, !r.options.Existing() && !r.options.Keep
 	r.meta.Clusters = r.options.Meta(refs).Clusters
 	return release, err
 }

@@ -278,6 +278,36 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestDiscard proves that specs leave things to a cluster only where it goes with
+// their run.
+func TestDiscard(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*harness.Options)
+		want   bool
+	}{
+		{"made for the run", func(*harness.Options) {}, true},
+		{"kept", func(o *harness.Options) { o.Keep = true }, false},
+		{"there before", func(o *harness.Options) { o.Kubeconfig = "kubeconfig" }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t)
+			row.change(&f.options)
+			specs, ran := f.specs, false
+			f.specs = func(ctx context.Context, o parallel.Options) error {
+				options, _, err := optionsIn(o)
+				if ran = true; options.Discard != row.want {
+					t.Errorf("discard is %v", options.Discard)
+				}
+				return errors.Join(err, specs(ctx, o))
+			}
+			if err := f.run(t.Context()); err != nil || !ran {
+				t.Errorf("%v, ran: %v", err, ran)
+			}
+		})
+	}
+}
+
 // TestRunOfParts proves that a run over several topologies and kubectls has one
 // report of all of them, of which one that does not come up takes nothing.
 func TestRunOfParts(t *testing.T) {
