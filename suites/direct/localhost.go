@@ -1,16 +1,13 @@
 package direct
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,8 +28,6 @@ const (
 	// listening is the state of a listener in /proc/net/tcp.
 	listening = "0A"
 	standIn   = "stand-in"
-	// goneInterval is how often it is asked whether the stand-in is gone.
-	goneInterval = 100 * time.Millisecond
 )
 
 // insecureFlags are those by which an API server once served without asking who
@@ -115,13 +110,7 @@ func goneFromNode(ctx context.Context, env *harness.Env, pod *corev1.Pod) error 
 	if err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	return poll.Until(ctx, "the stand-in to be gone", goneInterval, func(ctx context.Context) error {
-		_, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return cmp.Or(err, errors.New("it is still there"))
-	})
+	return poll.Gone[corev1.Pod](ctx, "the stand-in to go", pods, pod.Name)
 }
 
 // look is the request for the root of the API at a port of the loopback, without
