@@ -73,6 +73,9 @@ type script struct {
 	// namespaces that it makes.
 	helped bool
 	made   []string
+	// removals are commands that take away, before those, what may not be there a
+	// moment longer.
+	removals []string
 	// gone is whether the request goes to something that went with the run.
 	gone bool
 }

@@ -168,3 +168,18 @@ func TestScriptsHaveNamesOfTheirOwn(t *testing.T) {
 		of[name] = c.ID
 	}
 }
+
+// TestScriptTakesPodsOffTheirNodes proves that a script ends only after its pods in a
+// node's network are gone.
+func TestScriptTakesPodsOffTheirNodes(t *testing.T) {
+	s := newScript(subject{})
+	for _, m := range []snapshot{{namespace: "one", early: []string{"x"}, onNodes: []string{"a", "b"}}, {namespace: "two", early: []string{"x"}}} {
+		m.write(s)
+	}
+	checkScript(t, s.String())
+	_, last, _ := strings.Cut(s.String()[strings.LastIndex(s.String(), "trap '"):], "'")
+	pods, namespaces := strings.Index(last, "delete pod a b --namespace one "), strings.Index(last, "delete namespace one two --wait=false")
+	if pods < 0 || namespaces < pods {
+		t.Errorf("the script ends with %s", last[:strings.Index(last, "' EXIT")])
+	}
+}

@@ -38,6 +38,9 @@ type snapshot struct {
 	early, late []string
 	// ready are pods that were ready, and without which the request is another.
 	ready []string
+	// onNodes are pods in the network of their node, where they are met by whoever
+	// looks there next.
+	onNodes []string
 	// addresses are those of pods and load balancers, which will be others.
 	addresses []addressOfObject
 	// pairs are Secrets with a certificate that nobody has signed, and its key, which
@@ -137,6 +140,9 @@ func (m *snapshot) pods(ctx context.Context, client kubernetes.Interface) error 
 		o := &pods.Items[i]
 		if ready, _ := podReady(o); ready {
 			m.ready = append(m.ready, o.Name)
+		}
+		if o.Spec.HostNetwork {
+			m.onNodes = append(m.onNodes, o.Name)
 		}
 		m.addresses = append(m.addresses, addressOfObject{o.Status.PodIP, "pod", o.Name, ".status.podIP"})
 		m.keep(&m.early, o)
@@ -288,7 +294,10 @@ func (m *snapshot) write(s *script) {
 	name := m.namespace
 	s.line("\n# What the run had in its namespace, which is made for this and deleted after it.")
 	s.line("kubectl wait --for=delete namespace/%s --timeout=90s >/dev/null", name)
-	s.line("trap 'kubectl --kubeconfig \"$dir/config\" delete namespace %s --wait=false --ignore-not-found >/dev/null || true; leave' EXIT", strings.Join(s.namespaces(name), " "))
+	if len(m.onNodes) > 0 {
+		s.removals = append(s.removals, fmt.Sprintf(`kubectl --kubeconfig "$dir/config" delete pod %s --namespace %s --ignore-not-found --timeout=20s >/dev/null || true; `, strings.Join(m.onNodes, " "), name))
+	}
+	s.line("trap '%skubectl --kubeconfig \"$dir/config\" delete namespace %s --wait=false --ignore-not-found >/dev/null || true; leave' EXIT", strings.Join(s.removals, ""), strings.Join(s.namespaces(name), " "))
 	apply := func(manifests []string) {
 		if len(manifests) == 0 {
 			return
