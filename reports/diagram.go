@@ -24,7 +24,15 @@ type hop struct {
 	// number of pieces of evidence that are about it.
 	Took  time.Duration
 	Steps int
+	// Often is whether the page tells once for all such hops what it saw.
+	Often bool
 }
+
+// Told is whether there is anything to tell of what the hop saw.
+func (h hop) Told() bool { return h.Saw != "" || h.Target != "" }
+
+// saying is what the hop saw, as what is told of it.
+func (h hop) saying() hop { return hop{Name: h.Name, Target: h.Target, Saw: h.Saw} }
 
 // diagram is what is known of the hops that a claim is about.
 type diagram struct {

@@ -79,6 +79,8 @@ type page struct {
 	Groups   []group
 	// Unproven are the claims that are not proven, those with one reason together.
 	Unproven []unproven
+	// Seen are the hops that saw the same in several claims, which is told once.
+	Seen []hop
 	// Several is whether there is more than one column, and Dense whether there are so
 	// many that the table only counts.
 	Several, Dense bool
@@ -196,11 +198,49 @@ func (r Report) HTML() ([]byte, error) {
 		}
 		p.Groups = append(p.Groups, g)
 	}
+	p.Seen = p.often()
 	var out bytes.Buffer
 	if err := reportTemplate.Execute(&out, p); err != nil {
 		return nil, fmt.Errorf("writing the report as HTML: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// often returns, of each hop of which several claims of the page tell one thing, what
+// most of them tell, and marks those of them that do.
+func (p page) often() []hop {
+	var all []*hop
+	for _, g := range p.Groups {
+		for _, c := range g.Claims {
+			for _, hops := range [][]hop{c.Hops.Way, c.Hops.Path} {
+				for i := range hops {
+					if h := &hops[i]; h.Told() && h.State == probe.OK {
+						all = append(all, h)
+					}
+				}
+			}
+		}
+	}
+	times := map[hop]int{}
+	for _, h := range all {
+		times[h.saying()]++
+	}
+	var most []hop
+	for _, h := range all {
+		said := h.saying()
+		i := slices.IndexFunc(most, func(m hop) bool { return m.Name == h.Name })
+		switch {
+		case times[said] == 1:
+		case i < 0:
+			most = append(most, said)
+		case times[said] > times[most[i]]:
+			most[i] = said
+		}
+	}
+	for _, h := range all {
+		h.Often = slices.Contains(most, h.saying())
+	}
+	return most
 }
 
 // anchored returns the claims with their anchors: those that came to the same in

@@ -94,6 +94,30 @@ func TestPageStaysSmall(t *testing.T) {
 	}
 }
 
+// TestPageTellsOnceWhatManySaw proves that what several claims say of a hop is told
+// once, and what one alone says beside it.
+func TestPageTellsOnceWhatManySaw(t *testing.T) {
+	r := whole()
+	r.Claims = r.Claims[:3]
+	for i := range r.Claims {
+		target := "usual"
+		if i == 2 {
+			target = "own"
+		}
+		r.Claims[i].Verdict, r.Claims[i].Path = catalog.Proven, catalog.PathKubectl
+		r.Claims[i].Trace = []probe.Step{
+			{Hop: catalog.HopDial, State: probe.OK, Target: target, Saw: "connected"},
+			{Hop: catalog.HopAPI, State: probe.OK, Target: "server", Saw: "ready"},
+		}
+	}
+	html := page(t, r)
+	for text, want := range map[string]int{"<code>usual</code> connected": 1, "<code>own</code> connected": 1, "<code>server</code> ready": 1, `href="#saw"`: 3} {
+		if n := strings.Count(html, text); n != want {
+			t.Errorf("%q is there %d times, want %d", text, n, want)
+		}
+	}
+}
+
 // TestDiagram reads the hops of a claim from the page: what each is called, and
 // what became of it.
 func TestDiagram(t *testing.T) {
