@@ -44,8 +44,6 @@ var _ = harness.Area(catalog.PathInPod, func() {
 
 		pod := env.ClientPod(clientName)
 		sleep := pod.Spec.Containers[0].Command
-		// Without a token it still ends well, for the pod to come up.
-		pod.Spec.InitContainers = []corev1.Container{env.ClientContainer(initName, "sh", "-c", printClaims+" || true")}
 		pod.Spec.Containers = append(pod.Spec.Containers, env.ClientContainer(sidecarName, sleep...))
 		pod = env.CreatePod(ctx, pod)
 		debugged := pod.DeepCopy()
@@ -54,34 +52,34 @@ var _ = harness.Area(catalog.PathInPod, func() {
 		_, err = env.Client.CoreV1().Pods(debugged.Namespace).UpdateEphemeralContainers(ctx, debugged.Name, debugged, metav1.UpdateOptions{})
 		env.Require(err, "adding an ephemeral container")
 		obedient := env.CreatePod(ctx, podOf(env, "obedient", quiet.Name, nil))
-		insistent := env.CreatePod(ctx, podOf(env, "insistent", quiet.Name, ptr(true)))
+		insistent := podOf(env, "insistent", quiet.Name, ptr(true))
+		// Without a token it still ends well, for the pod to come up.
+		insistent.Spec.InitContainers = []corev1.Container{env.ClientContainer(initName, "sh", "-c", printClaims+" || true")}
+		insistent = env.CreatePod(ctx, insistent)
 		refusing := env.CreatePod(ctx, podOf(env, "refusing", "", ptr(false)))
 
-		ginkgo.By("each init and ordinary container has a token of the pod")
+		ginkgo.By("each ordinary container has a token of the pod")
 		p := prober{env, env.WaitReady(ctx, pod)}
 		for _, c := range p.pod.Spec.Containers {
 			r := env.Meet(catalog.HopMount, "container "+c.Name+" reads its token", env.InContainer(ctx, p.pod, c.Name, printClaims), catalog.Reached)
 			expectPodToken(env, r.Stdout, p.pod)
 		}
-		log, err := access.Container{Namespace: p.pod.Namespace, Pod: p.pod.Name, Container: initName}.Log(ctx, env.Client)
-		env.Require(err, "reading what the init container printed")
-		expectPodToken(env, log, p.pod)
 
 		ginkgo.By("an ephemeral container has none")
 		env.WaitPod(ctx, debugged, ephemeralRuns)
 		env.Meet(catalog.HopMount, "the ephemeral container looks for the folder", env.InContainer(ctx, p.pod, ephemeralName, absent), catalog.Reached)
 
-		ginkgo.By("automountServiceAccountToken leaves it out, and the pod's word counts")
-		for _, row := range []struct {
-			pod    *corev1.Pod
-			script string
-		}{{obedient, absent}, {refusing, absent}, {insistent, printClaims}} {
-			ready := prober{env, env.WaitReady(ctx, row.pod)}
-			out := ready.run(ctx, catalog.HopMount, "pod "+row.pod.Name+" looks for its token", row.script)
-			if row.script == printClaims {
-				expectPodToken(env, out, ready.pod)
-			}
+		ginkgo.By("automountServiceAccountToken leaves it out")
+		for _, pod := range []*corev1.Pod{obedient, refusing} {
+			ready := prober{env, env.WaitReady(ctx, pod)}
+			ready.run(ctx, catalog.HopMount, "pod "+pod.Name+" looks for its token", absent)
 		}
+
+		ginkgo.By("the pod's word counts, and an init container has a token too")
+		env.WaitPod(ctx, insistent, initEnded)
+		log, err := access.Container{Namespace: insistent.Namespace, Pod: insistent.Name, Container: initName}.Log(ctx, env.Client)
+		env.Require(err, "reading what the init container printed")
+		expectPodToken(env, log, insistent)
 	})
 
 	harness.Prove("aap/ca-path", func(ctx context.Context, env *harness.Env) {
@@ -195,6 +193,18 @@ func ephemeral(c corev1.Container) corev1.EphemeralContainerCommon {
 	return corev1.EphemeralContainerCommon{
 		Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Command: c.Command, SecurityContext: c.SecurityContext,
 	}
+}
+
+func initEnded(pod *corev1.Pod) (bool, string) {
+	for _, c := range pod.Status.InitContainerStatuses {
+		if c.State.Terminated != nil {
+			return true, ""
+		}
+		if c.State.Waiting != nil {
+			return false, c.State.Waiting.Reason + " " + c.State.Waiting.Message
+		}
+	}
+	return false, "no init container has ended"
 }
 
 func ephemeralRuns(pod *corev1.Pod) (bool, string) {
