@@ -60,8 +60,10 @@ func ensureTools(ctx context.Context, log io.Writer, claims []catalog.Claim) err
 
 func ensureFeature(ctx context.Context, log io.Writer, f catalog.Feature) error {
 	_, packages := missingTools(f)
-	if _, err := access.FindPython(ctx, access.PythonClient); f == catalog.PythonClient && err != nil {
-		packages = []string{pythonPackage}
+	if f == catalog.PythonClient {
+		if _, err := access.FindPython(ctx, access.PythonClient); err != nil {
+			packages = []string{pythonPackage}
+		}
 	}
 	if len(packages) > 0 {
 		err := hostpackages.Ensure(ctx, log, packages...)
