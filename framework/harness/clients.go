@@ -129,7 +129,9 @@ func (s *session) buildGoClient(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &variables); err != nil {
 		return fmt.Errorf("reading go's variables: %w", err)
 	}
-	if err := s.runGo(ctx, "list", "-C", dir, "-export", ".", goExamples+"out-of-cluster-client-configuration"); err != nil {
+	if _, err := s.once(ctx, "go-client", func(ctx context.Context) (string, error) {
+		return "", s.runGo(ctx, "list", "-C", dir, "-export", ".", goExamples+"out-of-cluster-client-configuration")
+	}); err != nil {
 		return fmt.Errorf("compiling a program of client-go: %w", err)
 	}
 	s.goEnv = []string{"GOENV=off"}
@@ -145,7 +147,9 @@ func (s *session) buildPreviousGoClient(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.runGo(ctx, "list", "-C", dir, previousModule, "-export", "."); err != nil {
+	if _, err := s.once(ctx, "previous-go-client", func(ctx context.Context) (string, error) {
+		return "", s.runGo(ctx, "list", "-C", dir, previousModule, "-export", ".")
+	}); err != nil {
 		return fmt.Errorf("compiling a program of an older client-go: %w", err)
 	}
 	return nil
@@ -174,17 +178,9 @@ func (s *session) runGo(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// askPythonIndex returns nil when a package index gives the pip of a new virtual
-// environment the package kubernetes. It asks once.
-func (s *session) askPythonIndex(ctx context.Context) error {
-	if !s.asked {
-		s.asked, s.noIndex = true, askPythonIndex(ctx, s.dir)
-	}
-	return s.noIndex
-}
-
-// askPythonIndex asks with the pip of a Python that has one, or else from a virtual
-// environment in the folder, which takes some seconds to make.
+// askPythonIndex returns nil when a package index gives the package kubernetes to the
+// pip of a Python that has one, or else to that of a virtual environment in the
+// folder, which takes some seconds to make.
 func askPythonIndex(ctx context.Context, in string) error {
 	dir, err := os.MkdirTemp(in, "index-")
 	if err != nil {

@@ -42,6 +42,8 @@ var run struct {
 	forget func() error
 	// pulls is never nil during specs.
 	pulls pulls
+	// unmake removes the folder of all processes, in the one that has made it.
+	unmake func() error
 	// yield gives up the namespace that was there, which one run has at a time; nil
 	// where it has none.
 	yield func()
@@ -139,6 +141,8 @@ type handover struct {
 	// none, or "".
 	Namespace string `json:"namespace,omitempty"`
 	Unshared  string `json:"unshared,omitempty"`
+	// Dir is the folder of all processes.
+	Dir string `json:"dir"`
 }
 
 // runIDLength is the number of characters of a run's id.
@@ -151,6 +155,8 @@ var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	run.forget, err = noteNamespaces(run.options, clusters, id)
 	require(err, "noting what the run will create")
 	given := handover{Run: id, Clusters: clusters}
+	given.Dir, run.unmake, err = makeRunDir()
+	require(err, "making a folder for all processes")
 	if len(clusters) > 0 {
 		// A kubeconfig that cannot be used is what each spec has to tell.
 		if config, client, err := connect(clusters[0]); err == nil {
@@ -176,6 +182,7 @@ var _ = ginkgo.SynchronizedBeforeSuite(func(ctx ginkgo.SpecContext) []byte {
 	var err error
 	run.session, err = newSession(ctx, given.Clusters, run.options)
 	require(err, "preparing the run")
+	run.session.shared = given.Dir
 }, ginkgo.NodeTimeout(setUpTimeout))
 
 // provide returns the clusters that the run was given, or makes them and has
@@ -231,6 +238,9 @@ var _ = ginkgo.SynchronizedAfterSuite(func(ginkgo.SpecContext) {
 		defer cancel()
 		require(waitGone(bounded, run.session.client, run.id), "clearing up after the specs")
 		require(run.forget(), "clearing up after the specs")
+	}
+	if run.unmake != nil {
+		require(run.unmake(), "clearing up after all processes")
 	}
 	if run.release != nil {
 		require(run.release(whole), "removing what the run made")

@@ -55,14 +55,14 @@ type session struct {
 	dir      string
 	// python is that which has the package kubernetes, "" until it was looked for.
 	python string
-	// asked is whether askPythonIndex has, and noIndex what it was told.
-	asked   bool
-	noIndex error
+	// shared is a folder of all processes of the run, see once, "" where there is
+	// none.
+	shared string
 	// goEnv is what go run needs of this process's environment, nil until a
 	// program of client-go was built.
 	goEnv []string
-	// forget takes the folder out of the ledger.
-	forget func() error
+	// remove removes dir.
+	remove func() error
 }
 
 // newSession prepares this process for the clusters of the run.
@@ -78,7 +78,7 @@ func newSession(ctx context.Context, clusters []cluster.Ref, o Options) (*sessio
 	for _, secret := range []string{s.config.BearerToken, s.config.Password, string(s.config.KeyData)} {
 		probe.KnownSecrets().Add(secret)
 	}
-	if s.dir, s.forget, err = makeRunDir(); err != nil {
+	if s.dir, s.remove, err = makeRunDir(); err != nil {
 		return nil, err
 	}
 	kubectl, err := findKubectl(o.Kubectl, s.ref.Kubectl)
@@ -107,12 +107,7 @@ func connect(ref cluster.Ref) (*rest.Config, kubernetes.Interface, error) {
 }
 
 // close removes what this process has on disk.
-func (s *session) close() error {
-	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("removing the folder of the run: %w", err)
-	}
-	return s.forget()
-}
+func (s *session) close() error { return s.remove() }
 
 // openLedger opens the ledger of this machine and returns the cache folder too.
 func openLedger() (*ledger.Ledger, string, error) {
@@ -127,9 +122,9 @@ func openLedger() (*ledger.Ledger, string, error) {
 // runsDir is where the folders of runs are, below the cache folder.
 const runsDir = "runs"
 
-// makeRunDir makes a folder for this process, mode 0700. The ledger knows of it
-// before it is there, so that sweep finds what a killed run left.
-func makeRunDir() (dir string, forget func() error, err error) {
+// makeRunDir makes a folder for the run, mode 0700. The ledger knows of it before it
+// is there, so that sweep finds what a killed run left.
+func makeRunDir() (dir string, remove func() error, err error) {
 	l, base, err := openLedger()
 	if err != nil {
 		return "", nil, err
@@ -142,7 +137,12 @@ func makeRunDir() (dir string, forget func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, fmt.Errorf("making the folder of the run: %w", err)
 	}
-	return dir, func() error { return l.Done(id) }, nil
+	return dir, func() error {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("removing the folder of the run: %w", err)
+		}
+		return l.Done(id)
+	}, nil
 }
 
 // findKubectl returns the first of the candidates that is named, or the kubectl
@@ -233,13 +233,13 @@ func (s *session) missing(ctx context.Context, f catalog.Feature) string {
 		if s.python != "" {
 			break
 		}
-		python, err := access.FindPython(ctx, access.PythonClient)
+		python, err := s.once(ctx, "python", func(ctx context.Context) (string, error) { return access.FindPython(ctx, access.PythonClient) })
 		if err != nil {
 			return err.Error()
 		}
 		s.python = python
 	case catalog.PythonIndex:
-		if err := s.askPythonIndex(ctx); err != nil {
+		if _, err := s.once(ctx, "python-index", func(ctx context.Context) (string, error) { return "", askPythonIndex(ctx, s.dir) }); err != nil {
 			return err.Error()
 		}
 	case catalog.NodeClient:
