@@ -585,6 +585,7 @@ func (s *script) String() string {
 	p("set -euo pipefail\numask 077\n")
 	p("unable() { echo \"cannot repeat the request: $*\" >&2; exit %d; }", ScriptUnable)
 	p("dir=$(mktemp -d)\nleave() { rm -rf \"$dir\"; }\ntrap leave EXIT")
+	p("export KUBECACHEDIR=\"$dir/cache\"")
 	p("if [ $# -gt 0 ]; then export KUBECONFIG=$1; %s", otherwise(s.subject.Kubeconfig, "else export KUBECONFIG="+shellescape.Quote(s.subject.Kubeconfig)+"; "))
 	p("context=${2-%s}", defaultWord(s.subject.Context))
 	if s.subject.Kubectl != "" {
