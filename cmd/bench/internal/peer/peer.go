@@ -76,8 +76,8 @@ func Command(e nodeimage.E2E, ref cluster.Ref, procs int, dir string) meter.Comm
 			"--report-dir=" + dir, "--disable-log-dump",
 		},
 		Dir: dir,
-		// It leaves files there.
-		Env: []string{"TMPDIR=" + dir},
+		// It leaves files there, and its kubectl would in the user's home.
+		Env: []string{"TMPDIR=" + dir, "KUBECACHEDIR=" + filepath.Join(dir, "kube-cache")},
 	}
 }
 
