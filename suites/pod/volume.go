@@ -196,27 +196,24 @@ func ephemeral(c corev1.Container) corev1.EphemeralContainerCommon {
 }
 
 func initEnded(pod *corev1.Pod) (bool, string) {
-	for _, c := range pod.Status.InitContainerStatuses {
-		if c.State.Terminated != nil {
-			return true, ""
-		}
-		if c.State.Waiting != nil {
-			return false, c.State.Waiting.Reason + " " + c.State.Waiting.Message
-		}
-	}
-	return false, "no init container has ended"
+	return anyIs(pod.Status.InitContainerStatuses, func(s corev1.ContainerState) bool { return s.Terminated != nil }, "no init container has ended")
 }
 
 func ephemeralRuns(pod *corev1.Pod) (bool, string) {
-	for _, c := range pod.Status.EphemeralContainerStatuses {
-		if c.State.Running != nil {
+	return anyIs(pod.Status.EphemeralContainerStatuses, func(s corev1.ContainerState) bool { return s.Running != nil }, "no ephemeral container runs")
+}
+
+// anyIs is whether one of the containers is in the state, or why not.
+func anyIs(statuses []corev1.ContainerStatus, is func(corev1.ContainerState) bool, none string) (bool, string) {
+	for _, c := range statuses {
+		if is(c.State) {
 			return true, ""
 		}
 		if c.State.Waiting != nil {
 			return false, c.State.Waiting.Reason + " " + c.State.Waiting.Message
 		}
 	}
-	return false, "no status of the ephemeral container"
+	return false, none
 }
 
 func ptr[T any](v T) *T { return &v }
