@@ -106,7 +106,7 @@ func (b *build) plan(version string) error {
 		return err
 	}
 	code = slices.DeleteFunc(code, func(name string) bool { return strings.HasPrefix(name, addonCode) })
-	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder), key.addTree(builder, code...)); err != nil {
+	if err := errors.Join(key.addTree(sources.Sources, manifestsFolder, filesFolder), key.addTree(builder, code...)); err != nil {
 		return err
 	}
 	hash := key.hex()

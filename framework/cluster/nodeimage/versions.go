@@ -18,6 +18,7 @@ const (
 	pinsFolder      = "pins"
 	programsFolder  = "_programs"
 	manifestsFolder = "manifests"
+	filesFolder     = "files"
 	embeddedSuffix  = ".txt"
 )
 
