@@ -30,7 +30,7 @@ type Container struct {
 // way into the container broke, which says nothing about what was to be proven.
 func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, command ...string) Result {
 	var stdout bytes.Buffer
-	r := c.stream(ctx, cfg, client, nil, &stdout, command...)
+	r := c.stream(ctx, cfg, client, remotecommand.StreamOptions{Stdout: &stdout}, command...)
 	r.Stdout = stdout.String()
 	probe.KnownSecrets().Learn(r.Stdout)
 	return r
@@ -39,23 +39,26 @@ func (c Container) Exec(ctx context.Context, cfg *rest.Config, client kubernetes
 // Talk is Script with a standard input, and a standard output that goes to the
 // writer as it comes. It returns when the script has ended or ctx does.
 func (c Container) Talk(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, stdin io.Reader, stdout io.Writer, script string) Result {
-	return c.stream(ctx, cfg, client, stdin, stdout, shell(script)...)
+	return c.stream(ctx, cfg, client, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout}, shell(script)...)
 }
 
-// stream runs a command in the container, whose standard input is empty where stdin
-// is nil.
-func (c Container) stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, stdin io.Reader, stdout io.Writer, command ...string) Result {
+// stream runs a command in the container, whose standard input is empty where there
+// is none. The standard error is in the result unless it goes elsewhere.
+func (c Container) stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, o remotecommand.StreamOptions, command ...string) Result {
 	r := c.asked(command...)
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
-		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdin: stdin != nil, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+		VersionedParams(&corev1.PodExecOptions{Container: c.Container, Command: command, Stdin: o.Stdin != nil, Stdout: true, Stderr: true}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewWebSocketExecutor(cfg, "GET", req.URL().String())
 	if err != nil {
 		r.Err = fmt.Errorf("preparing %s: %w", r.Command, err)
 		return r
 	}
 	var stderr bytes.Buffer
+	if o.Stderr == nil {
+		o.Stderr = &stderr
+	}
 	start := time.Now()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: &stderr})
+	err = executor.StreamWithContext(ctx, o)
 	r.Duration, r.Stderr = time.Since(start), stderr.String()
 	var exit utilexec.CodeExitError
 	switch {
@@ -79,32 +82,6 @@ func (c Container) Script(ctx context.Context, cfg *rest.Config, client kubernet
 	return c.Exec(ctx, cfg, client, shell(script)...)
 }
 
-// Scripts runs shell scripts in the container, all at the same time, and returns
-// what each gave. It goes in once, which takes longer than most of what there is
-// to ask there. The Duration of each is that of them all.
-func (c Container) Scripts(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, scripts ...string) []Result {
-	whole := c.Script(ctx, cfg, client, together(scripts))
-	parts, err := takeApart(whole.Stdout, len(scripts))
-	if whole.Err != nil {
-		err = whole.Err
-	} else if err != nil {
-		err = fmt.Errorf("running %d scripts at once: %w: %s", len(scripts), err, whole.Stderr)
-	}
-	all := make([]Result, len(scripts))
-	for i, script := range scripts {
-		r := c.asked(shell(script)...)
-		r.Duration, r.Err = whole.Duration, err
-		if err == nil {
-			r.Exit, r.Stdout, r.Stderr = parts[i].exit, parts[i].stdout, parts[i].stderr
-			if r.Outcome = catalog.Reached; r.Exit != 0 {
-				r.Outcome = classify(r.Stderr)
-			}
-		}
-		all[i] = r
-	}
-	return all
-}
-
 // shell returns the command that runs a script.
 func shell(script string) []string { return []string{"sh", "-ec", strings.TrimSpace(script)} }
 
@@ -121,10 +98,19 @@ func together(scripts []string) string {
 	return b.String()
 }
 
-// part is what one of several scripts gave.
+// part is what one script gave.
 type part struct {
 	exit           int
 	stdout, stderr string
+}
+
+// with returns the result of a script that gave this.
+func (r Result) with(p part) Result {
+	r.Exit, r.Stdout, r.Stderr = p.exit, p.stdout, p.stderr
+	if r.Outcome = catalog.Reached; r.Exit != 0 {
+		r.Outcome = classify(r.Stderr)
+	}
+	return r
 }
 
 // takeApart reads what a script of together prints for n others.

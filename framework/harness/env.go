@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/onsi/ginkgo/v2"
@@ -38,6 +39,9 @@ type Env struct {
 	// namespace that all share, or nil.
 	created *created
 	turn    *turn
+	// shells are those that the spec has in containers.
+	shells     map[access.Container]*access.InnerShell
+	shellsLock sync.Mutex
 	// hop, code and target are those that are blamed when the next assertion
 	// fails, and outcome is what was seen, Unknown where something else about the
 	// answer is asserted.
@@ -67,7 +71,7 @@ var current *Env
 
 func begin(ctx context.Context, claim catalog.Claim) *Env {
 	s := run.session
-	e := &Env{Claim: claim, Cluster: s.ref, Config: rest.CopyConfig(s.config), Client: s.client, Host: s.host, ctx: ctx, created: &created{}}
+	e := &Env{Claim: claim, Cluster: s.ref, Config: rest.CopyConfig(s.config), Client: s.client, Host: s.host, ctx: ctx, created: &created{}, shells: map[access.Container]*access.InnerShell{}}
 	e.entry.Claim = claim.ID
 	current = e
 	dir, err := os.MkdirTemp(s.dir, "spec-")
@@ -103,6 +107,7 @@ func (e *Env) end() {
 		e.entry.Trace = e.healthyTrace()
 	}
 	e.leaveScript()
+	e.leaveShells()
 	ginkgo.AddReportEntry(reports.EntryName, e.entry, ginkgo.ReportEntryVisibilityNever)
 	current = nil
 }

@@ -171,13 +171,32 @@ func (e *Env) InPod(ctx context.Context, pod *corev1.Pod, script string) access.
 // EachInPod runs shell scripts in the pod's first container, each with sh -ec, all
 // at the same time, and returns what each gave.
 func (e *Env) EachInPod(ctx context.Context, pod *corev1.Pod, scripts ...string) []access.Result {
-	c := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.Spec.Containers[0].Name}
-	return c.Scripts(ctx, e.Config, e.Client, scripts...)
+	return e.shellIn(pod, pod.Spec.Containers[0].Name).Scripts(ctx, scripts...)
 }
 
 // InContainer runs a shell script in a container of the pod, with sh -ec.
 func (e *Env) InContainer(ctx context.Context, pod *corev1.Pod, container, script string) access.Result {
-	return access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: container}.Script(ctx, e.Config, e.Client, script)
+	return e.shellIn(pod, container).Script(ctx, script)
+}
+
+// shellIn returns the shell that the spec has in the container until it ends.
+func (e *Env) shellIn(pod *corev1.Pod, container string) *access.InnerShell {
+	c := access.Container{Namespace: pod.Namespace, Pod: pod.Name, Container: container}
+	e.shellsLock.Lock()
+	defer e.shellsLock.Unlock()
+	s := e.shells[c]
+	if s == nil {
+		s = access.NewInnerShell(c, e.Config, e.Client)
+		e.shells[c] = s
+	}
+	return s
+}
+
+// leaveShells leaves the containers in which the spec has shells.
+func (e *Env) leaveShells() {
+	for _, s := range e.shells {
+		s.Close()
+	}
 }
 
 func podReady(p *corev1.Pod) (bool, string) {
