@@ -25,9 +25,11 @@ const (
 	// slow is how long each hop of it may take, which leaves the whole walk
 	// time to tell which one it is.
 	slow = 3 * time.Second
-	// patience is how long a spec runs before it is asked whether the way to
-	// the API server is still whole, and again each time after that.
-	patience = time.Second
+	// patience is how long a spec runs before it is asked whether the way to the
+	// API server is whole. After that it is asked seldomer, until each time is
+	// longPatience after the last: a way that is whole at first mostly stays so.
+	patience     = time.Second
+	longPatience = 4 * time.Second
 	// confirmation is how long the way must be broken for a spec to be stopped.
 	confirmation = 300 * time.Millisecond
 )
@@ -277,8 +279,8 @@ func (e *Env) guard(parent context.Context) (context.Context, func()) {
 		return trace, is && step.Code != probe.WalkStopped && step.Code != probe.APIThrottled
 	}
 	go func() {
-		for ctx.Err() == nil {
-			if _, is := broken(patience); !is {
+		for next := patience; ctx.Err() == nil; next = min(2*next, longPatience) {
+			if _, is := broken(next); !is {
 				continue
 			}
 			if trace, is := broken(confirmation); is {
