@@ -17,6 +17,7 @@ var (
 	jwt           = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`)
 	bootstrap     = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b`)
 	authorization = regexp.MustCompile(`(?i)(\bauthorization["']?\s*[:=]\s*\[?["']?(?:(?:basic|bearer|negotiate|digest)\s+)?)[^\s"'\]]+`)
+	variable      = regexp.MustCompile(`^\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})$`)
 	bearer        = regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/-]{8,}=*`)
 	basic         = regexp.MustCompile(`\bBasic\s+([A-Za-z0-9+/]{4,}={0,2})`)
 	userinfo      = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'<>]*@`)
@@ -64,11 +65,21 @@ func redactOnce(text string) string {
 	text = redactJSON(text)
 	text = redactYAML(text)
 	text = flow.ReplaceAllStringFunc(text, redactFlow)
-	text = authorization.ReplaceAllString(text, "${1}"+redacted)
+	text = authorization.ReplaceAllStringFunc(text, redactHeader)
 	text = userinfo.ReplaceAllString(text, "${1}"+redacted+"@")
 	text = flag.ReplaceAllString(text, "${1}"+redacted)
 	text = inline.ReplaceAllString(text, "${1}"+redacted)
 	return bootstrap.ReplaceAllString(text, redacted)
+}
+
+// redactHeader removes the value of an Authorization header, unless it is a variable
+// of a shell, which tells nothing and which a command that is run again needs.
+func redactHeader(header string) string {
+	name := authorization.FindStringSubmatch(header)[1]
+	if variable.MatchString(header[len(name):]) {
+		return header
+	}
+	return name + redacted
 }
 
 // redactEncoded removes base64 of a PEM block, unless it is a certificate,

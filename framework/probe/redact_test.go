@@ -27,6 +27,8 @@ func TestRedact(t *testing.T) {
 		{"JWT", "got " + jwt + ", which is old", "got REDACTED, which is old"},
 		{"JWT without its signature", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.", "REDACTED"},
 		{"header", "Authorization: Bearer " + word, "Authorization: Bearer REDACTED"},
+		{"header from a variable", `curl --header "Authorization: Bearer ${TOKEN}" -H "Authorization: Bearer $TOKEN"`, `curl --header "Authorization: Bearer ${TOKEN}" -H "Authorization: Bearer $TOKEN"`},
+		{"header that only begins so", "Authorization: Bearer $ecret-" + word, "Authorization: Bearer REDACTED"},
 		{"header in a map", "map[Authorization:[Bearer " + word + "]]", "map[Authorization:[Bearer REDACTED]]"},
 		{"bearer", "curl -H 'bearer " + word + "'", "curl -H 'bearer REDACTED'"},
 		{"basic", "sent Basic YWxpY2U6czNjcmV0", "sent Basic REDACTED"},
