@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 
+	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
@@ -181,4 +182,49 @@ func (c *conversation) until(r *bufio.Reader) (before, after string, err error) 
 		}
 		b.WriteString(line)
 	}
+}
+
+// together returns the script that runs others at the same time and prints for
+// each, in their order, a line of its exit code and of how many bytes its two
+// outputs have, and then these.
+func together(scripts []string) string {
+	var b strings.Builder
+	b.WriteString("d=$(mktemp -d)\ntrap 'rm -rf \"$d\"' EXIT\n")
+	for i, script := range scripts {
+		fmt.Fprintf(&b, "{ code=0; %[2]s >$d/%[1]d.out 2>$d/%[1]d.err || code=$?; echo $code >$d/%[1]d.code; } &\n", i, shellescape.QuoteCommand(shell(script)))
+	}
+	fmt.Fprintf(&b, "wait\ni=0\nwhile [ $i -lt %d ]; do\necho $(cat $d/$i.code) $(wc -c <$d/$i.out) $(wc -c <$d/$i.err)\ncat $d/$i.out $d/$i.err\ni=$((i+1))\ndone\n", len(scripts))
+	return b.String()
+}
+
+// part is what one script gave.
+type part struct {
+	exit           int
+	stdout, stderr string
+}
+
+// with returns the result of a script that gave this.
+func (r Result) with(p part) Result {
+	r.Exit, r.Stdout, r.Stderr = p.exit, p.stdout, p.stderr
+	if r.Outcome = catalog.Reached; r.Exit != 0 {
+		r.Outcome = classify(r.Stderr)
+	}
+	return r
+}
+
+// takeApart reads what a script of together prints for n others.
+func takeApart(out string, n int) ([]part, error) {
+	all := make([]part, n)
+	for i := range all {
+		line, rest, _ := strings.Cut(out, "\n")
+		var stdout, stderr int
+		if _, err := fmt.Sscan(line, &all[i].exit, &stdout, &stderr); err != nil {
+			return nil, fmt.Errorf("reading how script %d of %d ended in %q: %w", i+1, n, clip(line), err)
+		}
+		if stdout < 0 || stderr < 0 || stdout > len(rest) || stderr > len(rest)-stdout {
+			return nil, fmt.Errorf("reading what script %d of %d printed: %d and %d bytes are not in the %d that there are", i+1, n, stdout, stderr, len(rest))
+		}
+		all[i].stdout, all[i].stderr, out = rest[:stdout], rest[stdout:stdout+stderr], rest[stdout+stderr:]
+	}
+	return all, nil
 }
