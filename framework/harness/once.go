@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,7 +18,8 @@ type finding struct {
 
 // once finds out what is the same for each process of the run, by the first of them
 // that wants to know; meanwhile others wait. A process that shares no folder with
-// others asks itself. What an interrupted process would have found is asked again.
+// others asks itself, as does one that cannot learn there what was found. What an
+// interrupted process would have found is asked again.
 func (s *session) once(ctx context.Context, name string, ask func(context.Context) (string, error)) (string, error) {
 	if s.shared == "" {
 		return ask(ctx)
@@ -28,19 +27,11 @@ func (s *session) once(ctx context.Context, name string, ask func(context.Contex
 	path := filepath.Join(s.shared, name+".json")
 	unlock, err := cache.Lock(ctx, path+".lock", nil)
 	if err != nil {
-		return "", err
+		return ask(ctx)
 	}
 	defer unlock()
-	raw, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return "", fmt.Errorf("reading what another process has found: %w", err)
-	default:
-		var f finding
-		if err := json.Unmarshal(raw, &f); err != nil {
-			return "", fmt.Errorf("reading %q: %w", path, err)
-		}
+	var f finding
+	if raw, err := os.ReadFile(path); err == nil && json.Unmarshal(raw, &f) == nil {
 		if f.Failure != "" {
 			return "", errors.New(f.Failure)
 		}
@@ -50,16 +41,13 @@ func (s *session) once(ctx context.Context, name string, ask func(context.Contex
 	if ctx.Err() != nil {
 		return found, asked
 	}
-	f := finding{Found: found}
+	f = finding{Found: found}
 	if asked != nil {
 		f.Failure = asked.Error()
 	}
-	raw, err = json.Marshal(f)
-	if err == nil {
-		err = os.WriteFile(path, raw, 0o600)
-	}
-	if err != nil {
-		return "", fmt.Errorf("telling other processes what was found: %w", err)
+	// A file that is not whole is asked past.
+	if raw, err := json.Marshal(f); err == nil {
+		_ = os.WriteFile(path, raw, 0o600)
 	}
 	return found, asked
 }

@@ -3,6 +3,8 @@ package harness
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,5 +43,30 @@ func TestOnceForgetsWhatWasInterrupted(t *testing.T) {
 	}
 	if found, err := s.once(t.Context(), "x", func(context.Context) (string, error) { return "it", nil }); found != "it" || err != nil {
 		t.Errorf("%q, %v", found, err)
+	}
+}
+
+// What the processes cannot tell each other is nothing that the cluster lacks.
+func TestOnceAsksItselfWhereNothingCanBeShared(t *testing.T) {
+	for name, shared := range map[string]func(dir string) (string, error){
+		"no folder": func(dir string) (string, error) {
+			file := filepath.Join(dir, "file")
+			return file, os.WriteFile(file, nil, 0o600)
+		},
+		"not whole": func(dir string) (string, error) {
+			return dir, os.WriteFile(filepath.Join(dir, "x.json"), []byte(`{"found":`), 0o600)
+		},
+		"no place": func(dir string) (string, error) { return dir, os.Mkdir(filepath.Join(dir, "x.json"), 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := shared(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &session{shared: dir}
+			if found, err := s.once(t.Context(), "x", func(context.Context) (string, error) { return "it", nil }); found != "it" || err != nil {
+				t.Errorf("%q, %v", found, err)
+			}
+		})
 	}
 }
