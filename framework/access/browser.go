@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -187,7 +186,7 @@ func (b *Browser) Get(ctx context.Context, url string, token probe.Secret) Resul
 }
 
 func (b *Browser) open(ctx context.Context, url string, token probe.Secret) Result {
-	r := Result{Command: probe.Redact(shellescape.QuoteCommand([]string{BrowserProgram, url}))}
+	r := Result{Command: commandLine(BrowserProgram, url)}
 	tab, cancel := context.WithTimeoutCause(b.ctx, pageTime, fmt.Errorf("no page in %s", pageTime))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()

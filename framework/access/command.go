@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
@@ -101,7 +99,7 @@ func (h Host) exec(outer context.Context, stdin io.Reader, done func(said string
 	probe.KnownSecrets().Learn(said)
 	probe.KnownSecrets().Learn(stdout.String())
 	r := Result{
-		Command: probe.Redact(shellescape.QuoteCommand(append([]string{base(name)}, args...))),
+		Command: commandLine(append([]string{base(name)}, args...)...),
 		Exit:    cmd.ProcessState.ExitCode(), Duration: time.Since(start),
 		Stdout: stdout.String(), Stderr: stderr.String(),
 		Recipe: Recipe{Args: append([]string{name}, args...), Host: h, Stdin: said},

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -74,7 +73,10 @@ func (c Container) stream(ctx context.Context, cfg *rest.Config, client kubernet
 
 // asked returns the result of a command of which no more is known yet.
 func (c Container) asked(command ...string) Result {
-	return Result{Exit: -1, Recipe: Recipe{Command: command, Container: c}, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod), Command: probe.Redact(fmt.Sprintf("kubectl exec --namespace %s %s --container %s -- %s", c.Namespace, c.Pod, c.Container, shellescape.QuoteCommand(command)))}
+	return Result{
+		Exit: -1, Recipe: Recipe{Command: command, Container: c}, Target: fmt.Sprintf("pod %s/%s", c.Namespace, c.Pod),
+		Command: commandLine(append([]string{"kubectl", "exec", "--namespace", c.Namespace, c.Pod, "--container", c.Container, "--"}, command...)...),
+	}
 }
 
 // Script runs a shell script in the container.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
 	"k8s.io/client-go/rest"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
@@ -83,7 +82,7 @@ func (q Request) curl() string {
 	for k, v := range q.Header {
 		args = append(args, "--header", k+": "+strings.Join(v, ", "))
 	}
-	return probe.Redact(shellescape.QuoteCommand(append(args, q.URL)))
+	return commandLine(append(args, q.URL)...)
 }
 
 // PlainClient returns a client for HTTP on this host that keeps no connection

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
@@ -32,7 +30,7 @@ type listening struct {
 // start runs kubectl with the arguments and returns once read has found in what it
 // prints where it listens. An error carries what it printed instead.
 func (l *listening) start(ctx context.Context, h Host, read func(io.Reader) (addr string, ok bool), args []string) error {
-	l.Command = probe.Redact(shellescape.QuoteCommand(append([]string{"kubectl"}, args...)))
+	l.Command = commandLine(append([]string{"kubectl"}, args...)...)
 	l.cmd, l.stderr, l.done = exec.CommandContext(ctx, h.Kubectl, args...), &lockedBuffer{}, make(chan struct{})
 	l.cmd.Env, l.cmd.Dir, l.cmd.Stderr = h.environ(), h.Home, l.stderr
 	endWithGroup(l.cmd)

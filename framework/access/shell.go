@@ -4,6 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/inroads-k8s/inroads/framework/probe"
 )
 
 // Shell runs a documented script literally, with bash and this machine's own
@@ -33,4 +39,22 @@ func LinkKubectl(dir, kubectl string) (string, error) {
 		return "", err
 	}
 	return link, nil
+}
+
+// special is what means something to a shell between double quotes, at the keyboard
+// too.
+var special = regexp.MustCompile("[\"$`!]|\\\\(?:[\\\\\n]|\\z)")
+
+// commandLine returns a command as it is told: as a shell reads it, without a secret. A
+// word with single quotes of its own, as a script for a container is, reads better
+// between double ones.
+func commandLine(args ...string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = shellescape.Quote(a)
+		if strings.Contains(a, "'") && !special.MatchString(a) {
+			words[i] = `"` + a + `"`
+		}
+	}
+	return probe.Redact(strings.Join(words, " "))
 }

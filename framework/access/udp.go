@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
-
 	"github.com/inroads-k8s/inroads/framework/catalog"
 )
 
@@ -23,7 +21,7 @@ func AskUDP(ctx context.Context, address, text string) Result {
 		r.Err = fmt.Errorf("reading address %q: %w", address, err)
 		return r
 	}
-	r.Command = shellescape.QuoteCommand([]string{"printf", text}) + " | " + shellescape.QuoteCommand([]string{"nc", "-u", "-w1", host, port})
+	r.Command = commandLine("printf", text) + " | " + commandLine("nc", "-u", "-w1", host, port)
 	start := time.Now()
 	answer := make([]byte, datagramLimit)
 	n, err := exchange(ctx, address, text, answer)
