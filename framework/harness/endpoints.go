@@ -7,11 +7,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/watch"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 )
 
 // endpointTime is how long a Service has to list the ready pods that it
@@ -40,18 +42,27 @@ func waitEndpoints(ctx context.Context, client kubernetes.Interface, svc *corev1
 	n *= max(1, len(svc.Spec.IPFamilies))
 	selector := labels.Set{discoveryv1.LabelServiceName: svc.Name}.String()
 	ready := map[string]int{}
-	err = watchUntil(ctx, client.DiscoveryV1().EndpointSlices(svc.Namespace), func(o *metav1.ListOptions) { o.LabelSelector = selector },
-		&discoveryv1.EndpointSlice{}, func(ev watch.Event) bool {
-			slice, ok := ev.Object.(*discoveryv1.EndpointSlice)
-			if !ok {
-				return false
-			}
-			ready[slice.Name] = 0
-			if ev.Type != watch.Deleted {
-				ready[slice.Name] = readyEndpoints(slice)
-			}
-			return sum(ready) == n
-		})
+	slices := client.DiscoveryV1().EndpointSlices(svc.Namespace)
+	_, err = watchtools.UntilWithSync(ctx, &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			return slices.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = selector
+			return slices.Watch(ctx, o)
+		},
+	}, &discoveryv1.EndpointSlice{}, nil, func(ev watch.Event) (bool, error) {
+		slice, ok := ev.Object.(*discoveryv1.EndpointSlice)
+		if !ok {
+			return false, nil
+		}
+		ready[slice.Name] = 0
+		if ev.Type != watch.Deleted {
+			ready[slice.Name] = readyEndpoints(slice)
+		}
+		return sum(ready) == n, nil
+	})
 	if err != nil {
 		return fmt.Errorf("waiting %s for Service %q to have %d ready endpoints: last: %d in %d EndpointSlices: %w", endpointTime, svc.Name, n, sum(ready), len(ready), err)
 	}

@@ -13,11 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
-	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
@@ -97,12 +94,13 @@ func (e *Env) NewNamespace(ctx context.Context) string {
 
 func (e *Env) waitServiceAccount(ctx context.Context, namespace string) {
 	ginkgo.GinkgoHelper()
-	e.Require(waitServiceAccount(ctx, e.Client, namespace), "waiting for the default ServiceAccount")
+	e.Require(waitServiceAccount(ctx, e.Client, namespace), "preparing the namespace")
 }
 
 func waitServiceAccount(ctx context.Context, client kubernetes.Interface, namespace string) error {
-	return waitFor(ctx, client.CoreV1().ServiceAccounts(namespace), defaultServiceAccount, &corev1.ServiceAccount{},
-		func(*corev1.ServiceAccount) (bool, string) { return true, "" })
+	_, err := poll.ForObject(ctx, "the default ServiceAccount of "+namespace, client.CoreV1().ServiceAccounts(namespace), defaultServiceAccount,
+		func(*corev1.ServiceAccount) error { return nil })
+	return err
 }
 
 func (e *Env) createNamespace(ctx context.Context, podSecurity string) string {
@@ -139,49 +137,6 @@ func namespaceLabels(runID, podSecurity string) map[string]string {
 	return map[string]string{LabelManagedBy: ManagedBy, cluster.LabelRun: runID, labelEnforce: podSecurity}
 }
 
-// listWatcher is the part of a typed client that a wait needs.
-type listWatcher[L runtime.Object] interface {
-	List(ctx context.Context, opts metav1.ListOptions) (L, error)
-	Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error)
-}
-
-// waitFor watches one object until done says so, or until ctx ends; then the
-// error says what was last seen.
-func waitFor[T runtime.Object, L runtime.Object](ctx context.Context, client listWatcher[L], name string, kind T, done func(T) (bool, string)) error {
-	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
-	start, last := time.Now(), "not there"
-	err := watchUntil(ctx, client, func(o *metav1.ListOptions) { o.FieldSelector = only }, kind, func(ev watch.Event) (ready bool) {
-		obj, ok := ev.Object.(T)
-		if !ok || ev.Type == watch.Deleted {
-			last = "deleted"
-			return false
-		}
-		ready, last = done(obj)
-		return ready
-	})
-	if err != nil {
-		return fmt.Errorf("waiting %s for %q: last: %s: %w", time.Since(start).Round(time.Millisecond), name, last, err)
-	}
-	return nil
-}
-
-// watchUntil lists and watches the objects that restrict leaves until done says
-// so of an event, or until ctx ends.
-func watchUntil[L runtime.Object](ctx context.Context, client listWatcher[L], restrict func(*metav1.ListOptions), kind runtime.Object, done func(watch.Event) bool) error {
-	lw := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			restrict(&o)
-			return client.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			restrict(&o)
-			return client.Watch(ctx, o)
-		},
-	}
-	_, err := watchtools.UntilWithSync(ctx, lw, kind, nil, func(ev watch.Event) (bool, error) { return done(ev), nil })
-	return err
-}
-
 // checkNothingPulled asserts that the spec ran on images that were on the nodes
 // already, where the cluster was made so.
 func (e *Env) checkNothingPulled(ctx context.Context) {
@@ -199,16 +154,38 @@ func (e *Env) checkNothingPulled(ctx context.Context) {
 // waitGone waits until every namespace of the run is gone, where its user may see
 // that.
 func waitGone(ctx context.Context, client kubernetes.Interface, runID string) error {
+	of := metav1.ListOptions{LabelSelector: cluster.LabelRun + "=" + runID}
 	return poll.Until(ctx, "the run's namespaces to be gone", goneInterval, func(ctx context.Context) error {
-		left, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: cluster.LabelRun + "=" + runID})
+		left, err := client.CoreV1().Namespaces().List(ctx, of)
 		switch {
 		case apierrors.IsForbidden(err):
 			return nil // each spec has asked for the removal of its own
 		case err != nil:
 			return err
-		case len(left.Items) > 0:
-			return fmt.Errorf("%d are left, %s among them", len(left.Items), left.Items[0].Name)
+		case len(left.Items) == 0 || goneSince(ctx, client, of, left):
+			return nil
 		}
-		return nil
+		return fmt.Errorf("%d are left, %s among them", len(left.Items), left.Items[0].Name)
 	})
+}
+
+// goneSince is whether all of the list were seen to go. They were not where the user
+// may not watch, or the watch ends before.
+func goneSince(ctx context.Context, client kubernetes.Interface, of metav1.ListOptions, left *corev1.NamespaceList) bool {
+	of.ResourceVersion = left.ResourceVersion
+	w, err := client.CoreV1().Namespaces().Watch(ctx, of)
+	if err != nil {
+		return false
+	}
+	defer w.Stop()
+	gone := 0
+	for ev := range w.ResultChan() {
+		if ev.Type == watch.Deleted {
+			gone++
+		}
+		if gone == len(left.Items) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 const (
@@ -139,20 +141,28 @@ func (e *Env) WaitReady(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 // is still missing.
 func (e *Env) WaitPod(ctx context.Context, pod *corev1.Pod, done func(*corev1.Pod) (bool, string)) *corev1.Pod {
 	ginkgo.GinkgoHelper()
-	var seen *corev1.Pod
 	unpulled := ""
-	err := waitFor(ctx, e.Client.CoreV1().Pods(pod.Namespace), pod.Name, &corev1.Pod{}, func(p *corev1.Pod) (bool, string) {
-		seen = p
+	seen, err := poll.ForObject(ctx, "pod "+pod.Name, e.Client.CoreV1().Pods(pod.Namespace), pod.Name, func(p *corev1.Pod) error {
 		if unpulled = run.pulls.see(p); unpulled != "" {
-			return true, ""
+			return nil
 		}
-		return done(p)
+		return lacking(done)(p)
 	})
-	e.Require(err, "waiting for pod "+pod.Name)
+	e.Require(err, "running a pod")
 	if unpulled != "" {
 		e.Inconclusive(unpulled)
 	}
 	return seen
+}
+
+// lacking returns what is still missing as an error.
+func lacking(done func(*corev1.Pod) (bool, string)) func(*corev1.Pod) error {
+	return func(p *corev1.Pod) error {
+		if ok, missing := done(p); !ok {
+			return errors.New(missing)
+		}
+		return nil
+	}
 }
 
 // CreateService creates the Service in the spec's namespace.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/access"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/poll"
 )
 
 // stageTime is how long after its beginning a stage creates objects at most.
@@ -70,10 +71,7 @@ func (s *Stage) Namespace(ctx context.Context) (string, error) {
 	if s.namespace, err = createNamespace(ctx, s.options, s.Client, s.id); err != nil {
 		return "", err
 	}
-	if err := waitServiceAccount(ctx, s.Client, s.namespace); err != nil {
-		return "", fmt.Errorf("waiting for the default ServiceAccount: %w", err)
-	}
-	return s.namespace, nil
+	return s.namespace, waitServiceAccount(ctx, s.Client, s.namespace)
 }
 
 // share takes a namespace that stays, in which the ledger knows of each object
@@ -116,12 +114,8 @@ func (s *Stage) CreatePod(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, er
 }
 
 // WaitReady returns the pod as it is once it is ready.
-func (s *Stage) WaitReady(ctx context.Context, pod *corev1.Pod) (seen *corev1.Pod, err error) {
-	err = waitFor(ctx, s.Client.CoreV1().Pods(pod.Namespace), pod.Name, &corev1.Pod{}, func(p *corev1.Pod) (bool, string) {
-		seen = p
-		return podReady(p)
-	})
-	return seen, err
+func (s *Stage) WaitReady(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+	return poll.ForObject(ctx, "pod "+pod.Name, s.Client.CoreV1().Pods(pod.Namespace), pod.Name, lacking(podReady))
 }
 
 // CreateService creates the Service in the namespace of the stage.
