@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -149,7 +150,7 @@ func about(o Options, ref cluster.Ref) subject {
 func (e *Env) stepScript() string {
 	last := e.last
 	sub := about(run.options, e.Cluster)
-	sub.Want, sub.Came = last.want, last.result.Outcome
+	sub.Want, sub.Came, sub.Patience = last.want, last.result.Outcome, scriptTime(last.result)
 	title, reason, _ := strings.Cut(e.entry.Reason, "\n")
 	sub.Title = append(e.head(), [2]string{"hop", string(e.entry.Hop)}, [2]string{"code", e.entry.Code},
 		[2]string{"expected", string(last.want)}, [2]string{"came", string(last.result.Outcome)},
@@ -175,6 +176,16 @@ func (e *Env) stepScript() string {
 	}
 	s.ask(recipe, e.Cluster.Kubeconfig)
 	return s.String()
+}
+
+// scriptTime is how long a script that repeats the request waits, in seconds: hardly longer
+// than the run did where no answer came in time, for one that comes later proves
+// nothing.
+func scriptTime(r access.Result) int {
+	if r.Outcome != catalog.TimedOut {
+		return limit
+	}
+	return min(limit, max(leastLimit, int(math.Ceil(r.Duration.Seconds()))+1))
 }
 
 // hostOfServer is host and port of the API server, as the script knows it.

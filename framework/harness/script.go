@@ -38,8 +38,9 @@ const (
 const (
 	shellDir        = `"$dir"`
 	shellKubeconfig = `"$KUBECONFIG"`
-	// limit is how long a script waits for the answer, in seconds.
-	limit = 30
+	// limit is how long a script waits for the answer, in seconds; where an answer
+	// came too late in the run, it is no less than leastLimit.
+	limit, leastLimit = 30, 5
 )
 
 // subject is what a script is about.
@@ -54,6 +55,8 @@ type subject struct {
 	// Want and Came are outcomes. Where they are the same something else about
 	// the answer was wrong, which the script cannot judge.
 	Want, Came catalog.Outcome
+	// Patience is how long the script waits for the answer, in seconds; 0 means limit.
+	Patience int
 	// Notes are what the reader has to know or make first.
 	Notes []string
 }
@@ -113,6 +116,8 @@ func (s *script) note(text string) {
 		s.subject.Notes = append(s.subject.Notes, text)
 	}
 }
+
+func (s *script) patience() int { return cmp.Or(s.subject.Patience, limit) }
 
 func (s *script) line(format string, args ...any) { fmt.Fprintf(&s.body, format+"\n", args...) }
 
@@ -487,7 +492,7 @@ func (s *script) askCommand(r access.Recipe, base string) {
 
 func (s *script) askRequest(r access.Recipe) {
 	q := r.Request
-	args := []string{"curl", "--silent", "--show-error", "--location", "--globoff", "--path-as-is", "--max-time", fmt.Sprint(limit), "--write-out", access.CurlStatus}
+	args := []string{"curl", "--silent", "--show-error", "--location", "--globoff", "--path-as-is", "--max-time", fmt.Sprint(s.patience()), "--write-out", access.CurlStatus}
 	if q.Method != "" && q.Method != http.MethodGet {
 		args = append(args, "--request", q.Method)
 	}
@@ -554,7 +559,7 @@ func (s *script) run(program, command string, stdin bool) {
 	}
 	s.line(`
 code=0
-timeout %d %s >"$dir/stdout" 2>"$dir/stderr"%s || code=$?`, limit, command, from)
+timeout %d %s >"$dir/stdout" 2>"$dir/stderr"%s || code=$?`, s.patience(), command, from)
 }
 
 // String returns the script.

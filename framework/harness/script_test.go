@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -181,5 +182,22 @@ func TestScriptTakesPodsOffTheirNodes(t *testing.T) {
 	pods, namespaces := strings.Index(last, "delete pod a b --namespace one "), strings.Index(last, "delete namespace one two --wait=false")
 	if pods < 0 || namespaces < pods {
 		t.Errorf("the script ends with %s", last[:strings.Index(last, "' EXIT")])
+	}
+}
+
+func TestAScriptWaitsHardlyLongerThanTheRun(t *testing.T) {
+	for _, row := range []struct {
+		outcome catalog.Outcome
+		took    time.Duration
+		want    int
+	}{
+		{catalog.TimedOut, 4001 * time.Millisecond, 6},
+		{catalog.TimedOut, time.Second, leastLimit},
+		{catalog.TimedOut, time.Minute, limit},
+		{catalog.Refused, 4 * time.Second, limit},
+	} {
+		if got := scriptTime(access.Result{Outcome: row.outcome, Duration: row.took}); got != row.want {
+			t.Errorf("%s after %s: %d s, want %d", row.outcome, row.took, got, row.want)
+		}
 	}
 }
