@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/inroads-k8s/inroads/framework/cluster"
@@ -17,8 +18,13 @@ import (
 	"github.com/inroads-k8s/inroads/reports"
 )
 
-// scriptTime bounds one script, which makes pods where its claim had some.
-const scriptTime = 5 * time.Minute
+const (
+	// scriptTime bounds one script, which makes pods where its claim had some.
+	scriptTime = 5 * time.Minute
+	// leaveTime is how long a script that is ended has to remove them, and the
+	// credentials that it has written.
+	leaveTime = 30 * time.Second
+)
 
 // saysCame begins the line in which a script tells what came.
 const saysCame = "came:"
@@ -53,7 +59,10 @@ func (r *run) runScript(ctx context.Context, path string, ref cluster.Ref, env [
 	cmd.Env = append(append(os.Environ(), env...), "KUBECTL="+ref.Kubectl)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = time.Second
+	// A group of its own, for Ctrl-C is for whoever runs the script.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = leaveTime
 	err := cmd.Run()
 	// It asks with credentials that it has asked for itself.
 	probe.KnownSecrets().Learn(out.String())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/inroads-k8s/inroads/framework/catalog"
 	"github.com/inroads-k8s/inroads/framework/cluster"
+	"github.com/inroads-k8s/inroads/framework/poll"
 	"github.com/inroads-k8s/inroads/reports"
 )
 
@@ -51,5 +52,31 @@ func TestScriptsAreRunUnderTheFaultAndAfterIt(t *testing.T) {
 				t.Errorf("%q is not in:\n%s", row.want, out)
 			}
 		})
+	}
+}
+
+// TestAScriptThatIsEndedRemovesWhatItMade ends one while it waits for a command, as
+// scripts do, in a process group of that command's own.
+func TestAScriptThatIsEndedRemovesWhatItMade(t *testing.T) {
+	dir := t.TempDir()
+	path, made := filepath.Join(dir, "script.sh"), filepath.Join(dir, "made")
+	script := "mkdir " + made + "\ntrap 'sleep 0.1; rm -r " + made + "' EXIT\ntimeout 5 sleep 5 >/dev/null 2>&1\n"
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		_ = poll.Until(ctx, "the script to be at work", 10*time.Millisecond, func(context.Context) error {
+			_, err := os.Stat(made)
+			return err
+		})
+		stop()
+	}()
+	(&run{}).runScript(ctx, path, cluster.Ref{}, nil)
+	if ctx.Err() == nil {
+		t.Error("the script ended by itself")
+	}
+	if _, err := os.Stat(made); !os.IsNotExist(err) {
+		t.Errorf("what it made is still there: %v", err)
 	}
 }
